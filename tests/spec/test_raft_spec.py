@@ -56,6 +56,15 @@ def test_every_promise_holds_in_every_state(name: str) -> None:
     assert (sum(found.levels), len(found.levels)) == (states, depth)
 
 
+def test_ignoring_requests_for_votes_adds_steps_and_no_states() -> None:
+    """A candidate may ask again, so a request that was ignored leaves nothing behind; TLC makes the same steps."""
+    ignoring = explore(replace(TWO, ignored_requests=True).system())
+    assert ignoring.verdict is Verdict.HOLDS
+    obeying = explore(TWO.system())
+    assert ignoring.levels == obeying.levels
+    assert ignoring.transitions > obeying.transitions
+
+
 def test_symmetry_leaves_nothing_out() -> None:
     """The states that the representatives stand for are as many as there are without reduction."""
     assert explore(replace(TWO, symmetry=True).system()).orbit_sum == 2869

@@ -89,8 +89,12 @@ def test_every_module_parses(module: str, folder: Path) -> None:
         SpecBounds(servers=1, max_log=3, restarts=True, snapshots=True),
         SpecBounds(servers=2, in_flight=1, drops=True, duplicates=True, step_downs=True, max_rounds=2),
         SpecBounds(servers=2, max_term=1, restarts=True, stalls=True, max_rounds=1),
+        SpecBounds(servers=2, in_flight=1, step_downs=True, ignored_requests=True, symmetry=False),
     ],
-    ids=["symmetry", "faults", "pre-vote and snapshots", "stepping down", "alone", "rounds of reads", "stalled disks"],
+    ids=[
+        *("symmetry", "faults", "pre-vote and snapshots", "stepping down", "alone", "rounds of reads"),
+        *("stalled disks", "ignored requests"),
+    ],
 )
 def test_tlc_counts_what_the_engine_counts(bounds: SpecBounds, folder: Path) -> None:
     """The TLA+ text has as many states in as many levels as the Python text, and keeps every promise."""

@@ -33,6 +33,11 @@ RUNS: tuple[Comparison, ...] = (
         ),
     ),
     Comparison("rounds of reads", SpecBounds(servers=2, max_rounds=1, symmetry=False), small=True),
+    Comparison(
+        "requests that are ignored",
+        SpecBounds(servers=2, in_flight=1, step_downs=True, ignored_requests=True, symmetry=False),
+        small=True,
+    ),
     Comparison("disks that stall", replace(_PAIR, max_term=2, in_flight=1)),
     Comparison("disks that stall, reads", replace(_PAIR, max_rounds=1), small=True),
     Comparison("disks that stall, pre-vote", replace(_PAIR, pre_vote=True)),
