@@ -109,6 +109,13 @@ def test_what_does_not_answer_it_does_not_count(message: Message) -> None:
     assert after(LEADER, message).heard_from == {1}
 
 
+def test_who_has_answered_is_counted_once() -> None:
+    """Another answer changes nothing, which is not even a new value."""
+    state = after(LEADER, Hear(2))
+    assert step(state, Hear(2)).state is state
+    assert receive(state, RequestVoteReply(2, 1, 2, vote_granted=True)).state is state
+
+
 @pytest.mark.parametrize("state", [FOLLOWER, candidate(config=CHECKED), after(LEADER, StepDown())])
 def test_only_a_leader_counts(state: State) -> None:
     """What others hear means nothing to them, and nothing of it is left when they lead."""
