@@ -15,13 +15,12 @@ from quorate_check.raft.traitor.bounds import SUBJECT as TRAITOR
 from quorate_check.raft.traitor.bounds import TraitorBounds
 
 ANY = NetworkKind.ANY
-SERVED = RaftBounds(
-    network=ANY, restarts=None, pre_vote=True, no_op=True, check_quorum=True
-)  # tests hold it to `served_config`
+# Tests hold it to `served_config`.
+SERVED = RaftBounds(network=ANY, restarts=None, pre_vote=True, no_op=True, check_quorum=True)
 DEFAULT_CHECK: tuple[DefaultRun, ...] = (
     DefaultRun(
         "as it is served",
-        "Pre-vote and no-op, as `quorate serve` runs them, and servers that restart whenever they like.",
+        "Pre-vote, CheckQuorum and no-op, as `quorate serve` runs them, and servers that restart whenever they like.",
         SERVED,
     ),
     DefaultRun(
