@@ -98,7 +98,7 @@ def test_damage_in_memory_is_seen_in_a_snapshot_and_when_it_is_changed(what: str
         bad._sessions._sessions[1] = sessions.Session(1, b"damaged")
         change: Command = InSession(1, 2, Set(b"l", b""))
     else:
-        (bucket,) = (bucket for bucket in bad._keys._buckets if b"k" in bucket)
+        (bucket,) = (bucket for bucket in bad._keys._buckets.values() if b"k" in bucket)
         record = bucket.pop(b"k")
         damaged = {
             "value": Record(b"w" + record.value[1:], record.version, record.deadline),

@@ -122,6 +122,7 @@ def test_the_least_recently_used_session_ends() -> None:
         log.append(OpenSession())
         assert code(log.append(InSession(3, 1, Set(b"a", b"3")))) == "NOSESSION"
         log.append(OpenSession())
+        log.restart()  # whose digest has no session that ended
         assert code(log.append(InSession(2, 2, Set(b"a", b"3")))) == "NOSESSION"
         assert log.append(InSession(1, 2, GetSet(b"a", b"3"))) == b"2"
 
@@ -138,6 +139,20 @@ def test_replies_that_are_kept_have_a_limit() -> None:
         log.append(InSession(3, 1, GetSet(b"a", b"")))
         assert code(log.append(InSession(2, 1, GetSet(b"a", b"")))) == "NOSESSION"
         assert log.append(InSession(3, 1, GetSet(b"a", b""))) == bytes(60)
+
+
+def test_only_the_last_reply_of_each_session_counts() -> None:
+    """Up to the limit, and not a byte more."""
+    size = len(replies.encode(bytes(60)))
+    for limit, ends in ((size, False), (size - 1, True)):
+        with patch.object(sessions, "MOST_REPLY_BYTES", limit):
+            log = Log()
+            log.append(Set(b"a", bytes(60)))
+            log.append(OpenSession())
+            for sequence in (1, 2, 3):
+                reply = log.append(InSession(2, sequence, GetSet(b"a", bytes(60))))
+                assert reply == bytes(60) or (ends and sequence > 1 and code(reply) == "NOSESSION")
+            assert (log.append(InSession(2, 4, GetSet(b"a", b""))) != bytes(60)) is ends
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.booleans()), max_size=40), st.booleans())
@@ -171,6 +186,7 @@ def test_a_session_with_an_owner_is_opened_once_however_often_he_asks() -> None:
 def test_only_the_owner_of_a_session_writes_in_it() -> None:
     """Whoever passes on requests can neither change nor add one, and what it tries uses up no number."""
     log, key = Log(), SecretKey.of_seed(bytes(32))
+    log.append(Set(b"b", b""))  # so that the session's number isn't that of a write
     number = log.append(OpenSession(key.public))
     assert isinstance(number, int)
     wanted, other = Set(b"a", b"wanted"), Set(b"a", b"other")

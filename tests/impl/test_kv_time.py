@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quorate.store import keyspace, operations, replies
-from quorate.store.clock import MOST_MS, Clock
+from quorate.store.clock import MOST_MS, Clock, steady_ms, wall_ms
 from quorate.store.expiring import Expire, ExpireIf, GetExpire, Persist, When
 from quorate.store.machine import KeyValueMachine
 from quorate.store.operation_types import PlainWrite, Query
@@ -314,3 +314,16 @@ def test_a_batch_of_queries_is_late_if_one_of_them_is() -> None:
     assert member.machine.is_late(of(Get(b"a"), TimeLeft(b"a", milliseconds=True, absolute=False)))
     assert not KeyValueMachine().is_late(b"rubbish")
     assert not member.machine.is_late(b"rubbish")
+
+
+def test_a_clock_begins_at_nothing_and_never_goes_back() -> None:
+    """Not even if what is called monotonic does."""
+    steady = iter([100, 100, 100, 200, 200, 50, 50])
+    clock = Clock(lambda: 0, lambda: next(steady))
+    assert [clock.propose(0), clock.propose(0), clock.propose(0)] == [0, 100, 100]
+
+
+def test_times_are_in_milliseconds() -> None:
+    """Of both clocks."""
+    with patch("time.time_ns", return_value=10**15), patch("time.monotonic_ns", return_value=10**16):
+        assert (wall_ms(), steady_ms()) == (10**9, 10**10)

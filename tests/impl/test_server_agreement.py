@@ -119,7 +119,7 @@ def damage(keys: Keyspace, key: bytes, value: bytes) -> None:
     """Change a value behind the back of whoever put it, as a flipped bit would."""
     record = keys.record(key)
     assert record is not None
-    (bucket,) = (bucket for bucket in keys._buckets if key in bucket)
+    (bucket,) = (bucket for bucket in keys._buckets.values() if key in bucket)
     bucket[key] = type(record)(value, record.version, record.deadline)
 
 

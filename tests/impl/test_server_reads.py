@@ -102,6 +102,14 @@ def test_a_round_whose_answers_were_lost_is_asked_again() -> None:
     assert not server.ask(again=True)
 
 
+def test_a_round_is_asked_again_for_either_kind_of_read_alone() -> None:
+    """Those of the round under way, and those that have come since."""
+    asking, arrived = settled_leader(), settled_leader()
+    asking.ask("r")
+    assert asking.ask(again=True)
+    assert arrived.ask("r", again=True)
+
+
 def test_a_read_waits_for_the_state_machine() -> None:
     """What was committed when its round began has to be applied first (§6.4, step 4); later rounds don't hold it up."""
     server = settled_leader()

@@ -33,7 +33,7 @@ class DamagedWorld(World):
         if key not in keys:  # yet, or somebody has deleted it
             self.loop.call_later(0.01, self._damage)
             return
-        (bucket,) = (bucket for bucket in keys._buckets if key in bucket)
+        (bucket,) = (bucket for bucket in keys._buckets.values() if key in bucket)
         held = bucket[key]
         bucket[key] = type(held)(bytes([held.value[0] ^ 1]) + held.value[1:], held.version, held.deadline)
         node.process.on_death(lambda: self._ended(node))

@@ -13,6 +13,7 @@ MOST_EXPIRED_AT_ONCE keys expire, so that it never takes long: time then stops b
 command goes on.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from heapq import heapify, heappop, heappush
 from typing import Final
@@ -45,7 +46,7 @@ class Keyspace:
         self.most_value_bytes = most_value_bytes
         self.now = now
         self.deleted = dict(deleted or {})
-        self._buckets: list[dict[bytes, Record]] = [{} for _ in range(BUCKETS)]
+        self._buckets: defaultdict[int, dict[bytes, Record]] = defaultdict(dict)  # those that were needed
         self.sum = 0  # over all pairs (quorate.store.digest)
         self._huge: dict[bytes, int] = {}  # the digests of pairs with huge values
         self._size = 0
@@ -62,8 +63,11 @@ class Keyspace:
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield all keys, in an order that depends only on the set of keys."""
-        for bucket in self._buckets:
+        for bucket in self._in_order():
             yield from sorted(bucket)
+
+    def _in_order(self) -> Iterator[dict[bytes, Record]]:
+        return (self._buckets[number] for number in sorted(self._buckets))
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of `key`, None if it has none."""
@@ -115,10 +119,10 @@ class Keyspace:
 
     def clear(self) -> None:
         """Delete all keys."""
-        for number, bucket in enumerate(self._buckets):
+        for number, bucket in self._buckets.items():
             if bucket:
                 self.deleted[number] = self.version
-        self._buckets = [{} for _ in range(BUCKETS)]
+        self._buckets = defaultdict(dict)
         self._size = self._mortal = self.sum = 0
         self._huge = {}
         self._deadlines = []
@@ -171,7 +175,7 @@ class Keyspace:
 
     def copy(self) -> list[dict[bytes, Record]]:
         """Return the pairs as they are now, in pieces; the records are shared, not copied."""
-        return [bucket.copy() for bucket in self._buckets if bucket]
+        return [bucket.copy() for bucket in self._in_order() if bucket]
 
     def fill(self, pieces: Iterable[Mapping[bytes, Record]]) -> None:
         """Add all pairs of the pieces that `copy` returned, with their versions."""
@@ -204,7 +208,7 @@ class Keyspace:
         if not self._size:
             return None
         number %= self._size
-        for bucket in self._buckets:
+        for bucket in self._in_order():
             if number < len(bucket):
                 return sorted(bucket)[number]
             number -= len(bucket)

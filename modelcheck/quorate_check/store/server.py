@@ -58,52 +58,38 @@ class ServerAdapter:
                 return (Outcome(replace(server, clock=server.clock + 1)),) if server.clock < self.last_ms else ()
             case Restart():
                 return (Outcome(restarted(server)),)
+            case _ if self._happens(server, event):
+                turn = Turn(self.setting, server)
+                _give(turn, event)
+                return (turn.outcome(),)
             case _:
-                return (turn.outcome(),) if (turn := self._begin(server, event)) is not None else ()
+                return ()
 
-    def _begin(self, server: StoreServer, event: object) -> Turn | None:
-        """Return the turn in which an event happens; None if it doesn't happen within the bounds."""
+    def _happens(self, server: StoreServer, event: object) -> bool:  # noqa: PLR0911 - one for each event
+        """Whether the bounds and a connection, which delivers no request twice, let an event happen."""
         core = server.core
         leads = core.role is code.Role.LEADER
-        turn = Turn(self.setting, server)
         match event:
-            case Deliver(Ask() | PassedOn() | PassedBack() as message):
-                return self._between_parts(turn, server, message)
-            case Deliver(message):
-                turn.step(code.Receive(message))
-            case code.ElectionTimeout() if not leads and core.current_term < self.max_term:
-                turn.step(event)
-            case code.HeartbeatTimeout() if leads:
-                turn.step(event)
-            case Apply() if server.map.applied_index < core.last_applied:
-                turn.apply()
-            case Compact() if server.map.applied_index > core.log.snapshot_index:
-                turn.compact()
-            case TimeUp(client) if turn.has_requests_of(client):
-                turn.give_up(client)
-            case LeaderLost() if any(each.is_lost or each.is_silent for each in server.passed):
-                turn.lose_leaders()
+            case Deliver(Ask() | PassedOn() as message) if self.setting.forwards:
+                return _arrival(message) not in server.arrivals
+            case Deliver(Ask(request=request)):
+                return leads and self._takes(server, request)
+            case Deliver():
+                return True
+            case code.ElectionTimeout():
+                return not leads and core.current_term < self.max_term
+            case code.HeartbeatTimeout():
+                return leads
+            case Apply():
+                return server.map.applied_index < core.last_applied
+            case Compact():
+                return server.map.applied_index > core.log.snapshot_index
+            case TimeUp(client):
+                return any(arrival.request.client == client for arrival in server.pending)
+            case LeaderLost():
+                return any(each.is_lost or each.is_silent for each in server.passed)
             case _:
-                return None
-        return turn
-
-    def _between_parts(self, turn: Turn, server: StoreServer, message: Ask | PassedOn | PassedBack) -> Turn | None:
-        """Give a message about a request to a server, unless the bounds or the connection exclude it."""
-        match message:
-            case PassedBack():
-                turn.take_back(message)
-                return turn
-            case Ask(request=request):
-                arrival = Arrival(request)
-            case PassedOn(request=request):
-                arrival = Arrival(request, message.source, message.number)
-        if self.setting.forwards:
-            if arrival in server.arrivals:
-                return None
-        elif server.core.role is not code.Role.LEADER or not self._takes(server, request):
-            return None
-        turn.take(arrival)
-        return turn
+                return False
 
     def _takes(self, server: StoreServer, request: RequestId) -> bool:
         """Whether the bounds let a leader take a request; it has each request once at a time."""
@@ -114,6 +100,35 @@ class ServerAdapter:
         under_way = arrival in server.next_reads or arrival in server.round_reads
         under_way = under_way or any(arrival in arrivals for _, arrivals in server.confirmed_reads)
         return not under_way and server.core.reads.number < self.setting.rounds
+
+
+def _arrival(message: Ask | PassedOn) -> Arrival:
+    match message:
+        case Ask(request=request):
+            return Arrival(request)
+        case PassedOn(source=source, number=number, request=request):
+            return Arrival(request, source, number)
+
+
+def _give(turn: Turn, event: object) -> None:
+    """Give an event that happens to the parts of a server."""
+    match event:
+        case Deliver(Ask() | PassedOn() as message):
+            turn.take(_arrival(message))
+        case Deliver(PassedBack() as message):
+            turn.take_back(message)
+        case Deliver(message):
+            turn.step(code.Receive(message))
+        case code.ElectionTimeout() | code.HeartbeatTimeout():
+            turn.step(event)
+        case Apply():
+            turn.apply()
+        case Compact():
+            turn.compact()
+        case TimeUp(client):
+            turn.give_up(client)
+        case LeaderLost():
+            turn.lose_leaders()
 
 
 def restarted(server: StoreServer) -> StoreServer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from quorate import raft as code
@@ -76,3 +77,12 @@ class StoreServer:
     passed: tuple[Waiting, ...] = ()
     last_number: int = 0
     arrivals: tuple[Arrival, ...] = ()
+
+    @property
+    def pending(self) -> Iterator[Arrival]:
+        """The requests that wait for anything here."""
+        yield from (proposal.arrival for proposal in self.proposals)
+        yield from (*self.next_reads, *self.round_reads)
+        yield from (arrival for _, arrivals in self.confirmed_reads for arrival in arrivals)
+        yield from self.unrouted
+        yield from (each.arrival for each in self.passed)

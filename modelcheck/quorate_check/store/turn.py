@@ -122,10 +122,6 @@ class Turn:
         """Take the answer to what this server passed on."""
         self._forwarding.receive(message.source, m.Answer(message.number, message.outcome), None)
 
-    def has_requests_of(self, client: int) -> bool:
-        """Whether a request of `client` waits for anything here."""
-        return any(arrival.request.client == client for arrival in self._arrivals.values())
-
     def give_up(self, client: int) -> None:
         """End the requests of `client` at their deadline."""
         for request, arrival in [*self._arrivals.items()]:

@@ -48,15 +48,12 @@ def described(scripts: Scripts) -> Described:
     def facts(local: Local) -> tuple[tuple[str, str], ...]:
         if isinstance(local, Clients):
             return (("history", " ".join(record_lines(scripts, local.record)) or "empty"),)
-        reads = (*local.next_reads, *local.round_reads, *(read for _, some in local.confirmed_reads for read in some))
-        passed = (each.arrival for each in local.passed)
-        pending = (*(proposal.arrival for proposal in local.proposals), *reads, *local.unrouted, *passed)
         core = [fact for fact in pictures.facts(CoreNode(local.core)) if fact[0] not in {"terms led", "applied", "log"}]
         return (
             *core,
             ("log", " ".join(f"[{box.text}]" for box in _log(local.core))),
             ("applied_index", str(local.map.applied_index)),
-            ("pending", ", ".join(request_text(scripts, each.request) for each in pending) or "no request"),
+            ("pending", ", ".join(request_text(scripts, each.request) for each in local.pending) or "no request"),
         )
 
     return Described(
