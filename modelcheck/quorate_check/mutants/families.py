@@ -123,7 +123,7 @@ AN_OVERTAKEN_ENTRY: Search = {
     "bounds": {"max_log": 1, "reads": 0, "no_op": False, "clients": "incr"},
     "last": True,
 }
-TESTS_OF_THE_CORE = ("test_raft_[a-qs-z]*.py", "test_log.py", "test_quorum.py", "test_disk_contract.py")
+TESTS_OF_THE_CORE = ("test_raft_[a-qs-z]*.py", "test_log.py", "test_quorum.py")
 # `messages`, `events` and `errors` of the core have no rules; `validation` refuses what no correct server sends, so no
 # search reaches it; of `quorum` the searches use two functions.
 CORE = Family(
@@ -142,7 +142,6 @@ CORE = Family(
             "raft/state.py",
             "quorum.py",
             "raft/log.py",
-            "disk.py",
         ),
         TESTS_OF_THE_CORE,
     ),
@@ -152,7 +151,6 @@ SERVER = Family(
     "what answers clients",
     {
         "raft_server/reads.py": ("test_server_reads.py",),
-        "raft_server/applier.py": ("test_server_applier.py", "test_server_agreement.py", "test_unknown_commands.py"),
         "raft_server/confirmations.py": ("test_server_disk.py",),
         "raft_server/forwarding.py": ("test_server_forwarding.py", "test_unknown_commands.py"),
         "runtime/requests.py": ("test_server_requests.py", "test_server_applier.py"),
@@ -172,9 +170,7 @@ STATE_MACHINE = Family(
     "the map",
     {
         "store/sessions.py": ("test_kv_sessions.py", "test_kv_digest.py"),
-        "store/expiring.py": ("test_kv_time.py", "test_kv_commands.py"),
         "store/clock.py": ("test_kv_time.py",),
-        "store/machine.py": ("test_kv_machine.py", "test_kv_time.py", "test_kv_digest.py", "test_unknown_commands.py"),
     },
     _of_the_store(ONE_SERVER, AN_INSTALLED_SNAPSHOT, A_LONG_SESSION, A_DEADLINE),
 )
