@@ -70,8 +70,8 @@ def test_the_core_writes_what_it_changes(storage: Durability) -> None:
 
 
 def test_the_default_check_explores_the_served_configuration_first() -> None:
-    """The core of `quorate serve`, with any number of messages and of restarts."""
+    """The core of `quorate serve`, behind a disk that is late, with any number of messages and a crash."""
     bounds = DEFAULT_CHECK[0].bounds
     assert isinstance(bounds, RaftBounds)
-    assert (bounds.network, bounds.restarts) == (NetworkKind.ANY, None)
+    assert (bounds.network, bounds.storage, bounds.restarts) == (NetworkKind.ANY, Durability.ASYNC, 1)
     assert {node.state.config for node in bounds.system().initial} == {served_config((1, 2, 3))}

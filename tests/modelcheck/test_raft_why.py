@@ -9,10 +9,10 @@ from quorate.raft import Config, Durable, ElectionTimeout, Entry, Log, RequestVo
 from quorate_check.core.invariants import Invariant, StepInvariant
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.pictures import marks_of_core as marks
-from quorate_check.raft.properties import INVARIANTS
+from quorate_check.raft.properties import INVARIANTS, INVARIANTS_OF_LATE_DISKS
 from quorate_check.raft.subject import Applied, CoreNode, Durability, Flush, Record, Restart
 
-PROMISES = {invariant.name: invariant for invariant in INVARIANTS}
+PROMISES = {invariant.name: invariant for invariant in (*INVARIANTS, *INVARIANTS_OF_LATE_DISKS)}
 ONE, TWO, OTHER = Entry(1, b"1"), Entry(2, b"2"), Entry(1, b"3")
 
 
@@ -39,6 +39,10 @@ def applied(*entries: Applied) -> CoreNode:
 
 
 SERVERS = {
+    "CountedIsOnDisk": (
+        (replace(leader(log=log(ONE, TWO), durable_index=2), durable=Durable(2, 1, log(ONE))),),
+        "a counts itself for [t2 x2], and its disk has nothing there.",
+    ),
     "ElectionSafety": (
         (server(Record(terms_led=frozenset({1, 2}))), server(Record(terms_led=frozenset({2, 3})))),
         "a and b both led term 2.",

@@ -25,7 +25,7 @@ from quorate_check.core import reference
 from quorate_check.core.invariants import Invariant, Over
 from quorate_check.raft import regression_driver, subject
 from quorate_check.raft.bounds import RaftBounds
-from quorate_check.raft.properties import INVARIANTS
+from quorate_check.raft.properties import INVARIANTS, INVARIANTS_OF_LATE_DISKS
 from quorate_check.raft.regression import DRIVER
 from quorate_check.tell.pytest_text import snake
 from quorate_check.tell.saved import SavedPath
@@ -131,7 +131,7 @@ def test_the_test_of_a_path_judges_a_write_as_the_search_does(
 def test_every_promise_of_raft_has_its_assertion() -> None:
     """Under its own name."""
     functions = {node.name for node in ast.parse(DRIVER.read_text()).body if isinstance(node, ast.FunctionDef)}
-    assert {snake(invariant.name) for invariant in INVARIANTS} <= functions
+    assert {snake(invariant.name) for invariant in (*INVARIANTS, *INVARIANTS_OF_LATE_DISKS)} <= functions
 
 
 def test_a_promise_of_another_system_is_asserted_by_the_checker(tmp_path: Path) -> None:

@@ -76,7 +76,10 @@ def bugs(corpus: Path) -> Iterator[Bug]:
     for name, row in table["silent"].items():
         yield Bug(name, corpus / f"{name}.patch", row["rule"], row["bounds"])
     for name, row in table["beyond"].items():
-        yield Bug(name, corpus / f"{name}.patch", row["rule"], units=row["judge"] == UNITS, why=row["why"])
+        patch, units, any_network = corpus / f"{name}.patch", row["judge"] == UNITS, row.get("any_network")
+        bounds = {} if any_network is None else any_network.pop("bounds")
+        further = {"any_network": any_network, "further_bounds": bounds}
+        yield Bug(name, patch, row["rule"], units=units, why=row["why"], **further)
     for folder in (SERVER, STORE):
         table = tomllib.loads((corpus / folder / "corpus.toml").read_text(encoding="utf-8"))
         for name, row in table["bugs"].items():

@@ -63,7 +63,7 @@ def print_any_network(console: Console, answers: Sequence[tuple[Bug, Answer]]) -
         table.add_column(head, justify="right", no_wrap=True)
     for bug, answer in answers:
         broken, steps, *figures = _path_cells(answer)
-        table.add_row(bug.name, broken, steps, str(bug.depth), *figures)
+        table.add_row(bug.name, broken, steps, NOT if bug.depth is None else str(bug.depth), *figures)
     console.print()
     console.print(table)
     console.print(f"\n{ANY_LEGEND}", soft_wrap=True)

@@ -13,7 +13,7 @@ from quorate_check.core.system import Network, NetworkKind, Spontaneous, Symmetr
 from quorate_check.core.verdict import counted
 from quorate_check.raft import pictures
 from quorate_check.raft.disks import disk_of
-from quorate_check.raft.properties import INVARIANTS, witnesses
+from quorate_check.raft.properties import INVARIANTS, INVARIANTS_OF_LATE_DISKS, witnesses
 from quorate_check.raft.rules import rules
 from quorate_check.raft.subject import (
     Adapter,
@@ -164,7 +164,7 @@ class RaftBounds:
             ),
             budgets=limits,
             beyond=adapter.beyond,
-            invariants=INVARIANTS,
+            invariants=INVARIANTS if self.storage is Durability.SYNC else (*INVARIANTS, *INVARIANTS_OF_LATE_DISKS),
             witnesses=witnesses(self),
             symmetry=Symmetry(rename_server, rename_message) if self.symmetry else None,
             described=DESCRIBED,

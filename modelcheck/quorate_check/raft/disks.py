@@ -22,9 +22,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from quorate import raft as code
-from quorate.disk import Write, add, crash, flush
+from quorate.disk import Queue, Write, add, crash, flush
 from quorate_check.core.system import NetworkKind, Outcome
 from quorate_check.raft.subject import Confirmation, CoreNode, Disk, Durability, Flush, remember, sent_with
+
+# The queue of a disk that is stalled: a write that never ends, whatever it is.
+STALLED: Queue[code.Persist, code.Message] = (Write(code.Persist(0, None, 1), ()),)
 
 
 def disk_of(storage: Durability, network: NetworkKind) -> Disk:
@@ -106,9 +109,14 @@ class Stalling(Immediate):
     def store(self, server: CoreNode, output: code.Output) -> tuple[Outcome, ...]:
         """Make the write durable and send all messages, unless the disk is stalled, or stalls at this write."""
         if server.durable is not None:
-            return (_lost(server, output),)
-        durable = _stored(server, output)
-        return (durable,) if output.persist is None else (durable, _lost(server, output))
+            return (_lost(server, output, server.durable),)
+        stored = _stored(server, output)
+        if output.persist is None:
+            return (stored,)
+        possible = crash(server.on_disk, (Write(output.persist, ()),), code.Durable.after)
+        # With all of the write the disk isn't behind, and the messages that then don't leave are lost in the network.
+        behind = [contents for contents in possible if contents != stored.local.in_memory]
+        return (stored, *(_lost(server, output, contents) for contents in behind))
 
 
 def _stored(server: CoreNode, output: code.Output) -> Outcome:
@@ -127,11 +135,11 @@ def _stored(server: CoreNode, output: code.Output) -> Outcome:
     return Outcome(local, (*sent, *confirmations))
 
 
-def _lost(server: CoreNode, output: code.Output) -> Outcome:
-    """Return the outcome of a step whose write, if any, the next crash loses."""
-    disk = server.on_disk
-    record = remember(server.record, output, output.send_now, disk.current_term)
-    return Outcome(CoreNode(output.state, disk, record=record), output.send_now)
+def _lost(server: CoreNode, output: code.Output, contents: code.Durable) -> Outcome:
+    """Return the outcome of a step whose write, if any, waits behind others when the next crash leaves `contents`."""
+    _, leaving = add(STALLED, output.persist, output.send_now, output.send_when_durable)
+    record = remember(server.record, output, leaving, contents.current_term)
+    return Outcome(CoreNode(output.state, contents, record=record), leaving)
 
 
 def confirmed(state: code.State, confirmation: code.Persisted) -> code.Output:

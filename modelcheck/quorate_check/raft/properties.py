@@ -84,6 +84,16 @@ def match_below_next(views: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...])
     return all(m < n for m, n in zip(match_index, next_index, strict=True))
 
 
+def counted_entries(server: CoreNode) -> tuple[tuple[Entry | None, Entry | None], ...]:
+    """View: each entry of its own term for which a leader counts its own disk, and the disk's entry at that index."""
+    state, disk = server.state, server.on_disk.log
+    if state.role is not Role.LEADER:
+        return ()
+    indices = range(state.log.first_index, state.durable_index + 1)
+    own = (i for i in indices if state.log.term_at(i) == state.current_term)
+    return tuple((entry_at(state.log, i), entry_at(disk, i)) for i in own)
+
+
 def _remains_leader(before: CoreNode, after: CoreNode) -> bool:
     same_term = before.state.current_term == after.state.current_term
     return before.state.role is Role.LEADER and after.state.role is Role.LEADER and same_term
@@ -180,6 +190,18 @@ INVARIANTS: tuple[Invariant | StepInvariant, ...] = (
         "match_index never decreases within a leader's term",
         match_index_never_decreases,
         why.lower_match_index,
+    ),
+)
+
+# With an asynchronous disk; with a synchronous one it is true of any core.
+INVARIANTS_OF_LATE_DISKS = (
+    Invariant(
+        "CountedIsOnDisk",
+        "a leader counts itself only for entries that its disk has",
+        counted_entries,
+        lambda views: all(counted == on_disk for counted, on_disk in views[0]),
+        Over.EACH,
+        why.counted_without_disk,
     ),
 )
 

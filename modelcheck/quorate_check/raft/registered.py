@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from quorate_check.api.registry import DefaultRun, Registered, Subject
 from quorate_check.core.system import NetworkKind
 from quorate_check.raft.bounds import RaftBounds
@@ -16,12 +18,20 @@ from quorate_check.raft.traitor.bounds import TraitorBounds
 
 ANY = NetworkKind.ANY
 # Tests hold it to `served_config`.
-SERVED = RaftBounds(network=ANY, restarts=None, pre_vote=True, no_op=True, check_quorum=True)
+SERVED = RaftBounds(
+    network=ANY, max_log=1, restarts=1, pre_vote=True, no_op=True, check_quorum=True, storage=Durability.ASYNC
+)
 DEFAULT_CHECK: tuple[DefaultRun, ...] = (
     DefaultRun(
         "as it is served",
-        "Pre-vote, CheckQuorum and no-op, as `quorate serve` runs them, and servers that restart whenever they like.",
+        "Pre-vote, CheckQuorum, no-op and a disk that is behind the memory, as `quorate serve` runs them; a crash "
+        "loses writes that aren't durable, and the core learns late which ones are.",
         SERVED,
+    ),
+    DefaultRun(
+        "longer logs and any number of restarts",
+        "With a synchronous disk and without CheckQuorum servers may restart whenever they like, with logs of two.",
+        replace(SERVED, storage=Durability.SYNC, check_quorum=False, max_log=2, restarts=None),
     ),
     DefaultRun(
         "three terms",
@@ -37,12 +47,6 @@ DEFAULT_CHECK: tuple[DefaultRun, ...] = (
         "snapshots",
         "A server compacts its log, and a follower that lags behind gets the snapshot instead of entries.",
         RaftBounds(network=ANY, max_log=3, snapshots=1),
-    ),
-    DefaultRun(
-        "crashes and lost writes",
-        "Writes reach the disk late, and the messages that depend on them wait; two crashes lose writes that aren't "
-        "durable, and a leader steps down. Any number of messages would make too many states.",
-        RaftBounds(in_flight=2, proposals=1, max_log=1, restarts=2, step_downs=1, storage=Durability.ASYNC),
     ),
     DefaultRun(
         "ordered network",

@@ -317,6 +317,16 @@ def match_below_next(cluster: Cluster) -> None:
         assert all(match < following for match, following in pairs)
 
 
+def counted_is_on_disk(cluster: Cluster) -> None:
+    """A leader counts itself only for entries of its term that its disk has (§10.2.1 of the dissertation)."""
+    for server in cluster.servers.values():
+        state = server.state
+        if state.role is Role.LEADER:
+            own, disk = entries(state.log)[: state.durable_index], entries(server.disk.log)
+            for index, entry in enumerate(own):
+                assert entry.term < state.current_term or disk[index : index + 1] == [entry]
+
+
 def match_index_never_decreases(cluster: Cluster) -> None:
     """match_index increases monotonically while a leader leads its term (Figure 2)."""
     old, new = cluster.before, cluster.after

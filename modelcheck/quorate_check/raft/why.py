@@ -210,6 +210,13 @@ def core_match_not_below_next(names: Names, views: tuple[tuple[tuple[int, ...], 
     return sentence
 
 
+def counted_without_disk(names: Names, views: tuple[tuple[tuple[Any, Any], ...], ...]) -> str:
+    """Return which entry a leader counts although its disk doesn't have it."""
+    counted, on_disk = next(pair for pair in views[0] if pair[0] != pair[1])
+    texts = [contents(None if entry is None else map_entries((entry,))[0]) for entry in (counted, on_disk)]
+    return f"{names[0]} counts itself for {texts[0]}, and its disk has {texts[1]} there."
+
+
 def older_term(name: str, before: CoreNode, event: CheckerEvent, after: CoreNode, _sent: Messages) -> str:
     """Return the term that a server left and the older term that it entered."""
     crash = isinstance(event, Restart)
