@@ -11,12 +11,12 @@ finds an order if there is one. In that order
 - a restart must find all writes that were confirmed to be durable; it may find the writes that followed them;
 - the run as a whole must keep Raft's promises.
 
-Limits of the claim. The specification's disk is never behind its memory, so it has no crash that loses steps. Such a
-crash is explained as a restart of the server in the state after the last step that its disk had. No message that
-depends on a lost step had left: votes and acknowledgements leave only when they are durable, and a leader counts its
-own disk only when that has confirmed the write. Entries that a leader had sent may survive at others although the
-leader lost them; this is judged by Raft's promises over the whole run, not by the specification. The number of lost
-steps is reported.
+Limits of the claim. Each step is judged where it is recorded, as one whose disk hasn't stalled (StallDisk in Raft.tla),
+for only a later boot tells that it was lost. A crash that loses steps is explained as a restart of the server in the
+state after the last step that its disk had. No message that depends on a lost step had left: votes and acknowledgements
+leave only when they are durable, and a leader counts its own disk only when that has confirmed the write. Entries that
+a leader had sent may survive at others although the leader lost them; this is judged by Raft's promises over the whole
+run, not by the specification. The number of lost steps is reported.
 """
 
 from __future__ import annotations
