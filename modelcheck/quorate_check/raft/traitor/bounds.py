@@ -13,7 +13,7 @@ from quorate_check.core.system import Deliver, Symmetry, System, UnusableSystemE
 from quorate_check.raft.bounds import DESCRIBED, RaftBounds
 from quorate_check.raft.disks import disk_of
 from quorate_check.raft.pictures import brief
-from quorate_check.raft.properties import INVARIANTS, applied_entries, terms_led
+from quorate_check.raft.properties import applied_entries, terms_led
 from quorate_check.raft.rules import rules
 from quorate_check.raft.subject import Adapter, CheckerEvent, CoreNode
 from quorate_check.raft.traitor.subject import (
@@ -61,7 +61,7 @@ class TraitorBounds:
             raise UnusableSystemError(
                 f"--quorum {self.quorum}: must be between {least}, a majority, and {servers}, all servers"
             )
-        if self.promise is not None and self.promise not in (names := [i.name for i in INVARIANTS]):
+        if self.promise is not None and self.promise not in (names := [i.name for i in self.cluster.system().invariants]):
             raise UnusableSystemError(f"--promise {self.promise}: give one of {', '.join(names)}")
         for name, unused in (("pre_vote", False), ("snapshots", 0), ("reads", 0)):
             if getattr(self.cluster, name) != unused:
@@ -112,7 +112,7 @@ class TraitorBounds:
             step=adapter.step,
             spontaneous=(*ordinary.spontaneous, *messages),
             budgets={**ordinary.budgets, **votes},
-            invariants=tuple(self._promises()),
+            invariants=self._promises(ordinary.invariants),
             witnesses=tuple(self._witnesses()),
             symmetry=Symmetry(*renamings(number)) if cluster.symmetry else None,
             described=replace(
@@ -136,12 +136,12 @@ class TraitorBounds:
             "an entry is applied", applied_entries, lambda views: bool(views[0]), impossible=no_leader or no_commit
         )
 
-    def _promises(self) -> tuple[Invariant | StepInvariant, ...]:
+    def _promises(self, ordinary: tuple[Invariant | StepInvariant, ...]) -> tuple[Invariant | StepInvariant, ...]:
         if self.promise is not None:
-            return tuple(i for i in INVARIANTS if i.name == self.promise)
+            return tuple(i for i in ordinary if i.name == self.promise)
         # A forger may send different entries of one term and index, so two logs may differ there without further harm.
         exempt = {"LogMatching"} if self.traitor in FORGES else set()
-        return tuple(i for i in INVARIANTS if i.name not in exempt)
+        return tuple(i for i in ordinary if i.name not in exempt)
 
 
 def brief_event(traitor: int, event: Message | CheckerEvent | Lie) -> str:
