@@ -61,7 +61,8 @@ class TraitorBounds:
             raise UnusableSystemError(
                 f"--quorum {self.quorum}: must be between {least}, a majority, and {servers}, all servers"
             )
-        if self.promise is not None and self.promise not in (names := [i.name for i in self.cluster.system().invariants]):
+        names = [invariant.name for invariant in self.cluster.system().invariants]
+        if self.promise is not None and self.promise not in names:
             raise UnusableSystemError(f"--promise {self.promise}: give one of {', '.join(names)}")
         for name, unused in (("pre_vote", False), ("snapshots", 0), ("reads", 0)):
             if getattr(self.cluster, name) != unused:
