@@ -34,8 +34,8 @@ from quorate_check.conformance.sequences import CONFORMS
 from quorate_check.core.system import Deliver, NetworkKind, UnusableSystemError
 from quorate_check.core.verdict import Verdict
 from quorate_check.engine import Limits, explore
-from quorate_check.raft.bounds import RaftBounds
-from quorate_check.raft.conformance.check import SERVED, Conformance, action_functions
+from quorate_check.raft.bounds import SERVED, RaftBounds
+from quorate_check.raft.conformance.check import Conformance, action_functions
 from quorate_check.raft.conformance.explain import Cause, LocalStep, explain
 from quorate_check.raft.conformance.mapping import map_log, map_message, map_server
 from quorate_check.raft.conformance.nearest import nearest

@@ -198,3 +198,15 @@ def _plain(value: object) -> Bound:
 
 def _count_text(limit: Limit, noun: str) -> str:
     return f"any number of {noun}s" if limit is None else counted(limit, noun)
+
+
+# What `quorate serve` runs, within the least bounds that show its parts; tests hold it to `served_config`.
+SERVED = RaftBounds(
+    network=NetworkKind.ANY,
+    max_log=1,
+    restarts=1,
+    pre_vote=True,
+    no_op=True,
+    check_quorum=True,
+    storage=Durability.ASYNC,
+)

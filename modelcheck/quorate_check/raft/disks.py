@@ -11,10 +11,12 @@
      what the disk had. (Without a restart that is a disk that hangs, or is slow.)
   2. The core learns late that a write is durable: its `Confirmation` is a message, which the disk sends to its server.
 
-  So neither queues nor waiting messages multiply the local states. The same tuples of core states, records and contents
-  of disks are reached as with `Queued` if it confirmed writes later than it makes them durable. Like every message on
-  such a network a confirmation may also arrive again, after a later one, or after a restart; the core is indifferent to
-  that, since a leader writes each entry of its term once.
+  So neither queues nor waiting messages multiply the local states. The same tuples of core states, contents of disks
+  and records are reached as with `Queued` if it confirmed writes later than it makes them durable, but for one kind of
+  record: with a queue, a crash may keep a vote and lose the message that waited for it; here that message was sent, and
+  the network may lose it. Like every message on such a network a confirmation may also arrive again, after a later one,
+  or after a restart. The core is indifferent to that, since a leader writes each entry of its term once; of a core that
+  isn't, a path may have confirmations that no disk would send.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from quorate_check.api.registry import DefaultRun, Registered, Subject
 from quorate_check.core.system import NetworkKind
-from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.bounds import SERVED, RaftBounds
 from quorate_check.raft.conformance import check as conformance
 from quorate_check.raft.ladder import words as ladder
 from quorate_check.raft.ladder.rungs import rung_system
@@ -17,10 +17,6 @@ from quorate_check.raft.traitor.bounds import SUBJECT as TRAITOR
 from quorate_check.raft.traitor.bounds import TraitorBounds
 
 ANY = NetworkKind.ANY
-# Tests hold it to `served_config`.
-SERVED = RaftBounds(
-    network=ANY, max_log=1, restarts=1, pre_vote=True, no_op=True, check_quorum=True, storage=Durability.ASYNC
-)
 DEFAULT_CHECK: tuple[DefaultRun, ...] = (
     DefaultRun(
         "as it is served",

@@ -13,7 +13,7 @@ from quorate_check.conformance.nearest import Nearest
 from quorate_check.conformance.runs import NamedBounds, names_of_actions, promise
 from quorate_check.conformance.sequences import Explanations
 from quorate_check.core.system import NetworkKind, Outcome, System, UnusableSystemError
-from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.bounds import SERVED, RaftBounds
 from quorate_check.raft.conformance.explain import LocalStep, explain
 from quorate_check.raft.conformance.nearest import nearest
 from quorate_check.raft.conformance.steps import local_step
@@ -32,9 +32,6 @@ READ_ACTIONS = (
 )
 
 ANY = NetworkKind.ANY
-SERVED = RaftBounds(
-    network=ANY, max_log=1, restarts=1, pre_vote=True, no_op=True, check_quorum=True, storage=Durability.ASYNC
-)  # tests hold it to `served_config`
 DEFAULT_RUNS = (
     NamedBounds("as it is served", SERVED),
     NamedBounds("as it is served, snapshots", replace(SERVED, max_term=1, snapshots=1)),

@@ -27,9 +27,9 @@
 | msnapshot                     | the entries encoded in snapshot.data    | last_included_*                |
 
 A command is a value; the code's None, a no-op, is the specification's NO_OP. The specification has no queue of writes:
-the mapping holds for disks that aren't behind their memory, or stall (`disks.py`). Confirmations that wait are nothing
-there, for a leader need not count itself at once. traces/window.py maps the steps of traces by the same
-table except for snapshots, whose bytes are those of a server's state machine.
+the mapping holds for disks that aren't behind their memory, or stall (`disks.py`). Nor has it confirmations of writes,
+for a leader need not count itself at once. traces/window.py maps the steps of traces by the same table except for
+snapshots, whose bytes are those of a server's state machine.
 """
 
 from __future__ import annotations
