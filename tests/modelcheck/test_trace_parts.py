@@ -25,6 +25,8 @@ def cluster(tmp_path: Path) -> TracedCluster:
         made.nodes[1].handle(Propose((b"%d" % number,)))
         made.settle()
     made.nodes[1].part_bytes = made.nodes[1].tracer._part_bytes = None
+    made.nodes[1].handle(HeartbeatTimeout())
+    made.settle()
     assert not list(tmp_path.glob("n1.*.ndjson"))
     assert json.loads((tmp_path / "n1.ndjson").read_text().splitlines()[0])["part"] > 1
     return made

@@ -31,11 +31,11 @@ from quorate_check.core.invariants import StepInvariant
 from quorate_check.core.system import Deliver, System
 from quorate_check.core.verdict import Verdict
 from quorate_check.engine import Limits, explore
-from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.bounds import SERVED, RaftBounds
 from quorate_check.raft.conformance.check import DEFAULT_RUNS, Conformance
 from quorate_check.raft.conformance.explain import Cause, explain
 from quorate_check.raft.conformance.steps import CAUSES, local_step
-from quorate_check.raft.subject import CheckerEvent, CoreNode, decode
+from quorate_check.raft.subject import CheckerEvent, Confirmation, CoreNode, decode
 from quorate_check.raft.traces.check import TraceCheck
 from quorate_check.raft.traces.reading import Place
 from quorate_check.raft.traces.server import TracedServer
@@ -50,19 +50,23 @@ SMALL = (
     RaftBounds(in_flight=3, max_log=2, proposals=1, snapshots=1, no_op=True),
     RaftBounds(in_flight=3, max_log=1, proposals=1, step_downs=1, pre_vote=True),
     RaftBounds(in_flight=3, max_log=1, proposals=1, reads=3),
+    replace(SERVED, servers=2),
+    replace(SERVED, servers=2, max_term=1, snapshots=1),
 )
 
 
 def step_of(before: CoreNode, event: CheckerEvent, after: CoreNode, sent: tuple[Message, ...]) -> ServerStep:
     """A step of the explored system as a trace would show it."""
+    received = event.message if isinstance(event, Deliver) and not isinstance(event.message, Confirmation) else None
     cause = CAUSES.get(type(event), Cause.ITS_OWN)
-    received = event.message if isinstance(event, Deliver) else None
+    if cause is Cause.MESSAGE and received is None:
+        cause = Cause.ITS_OWN
     first, last = before.state.last_applied, after.state.last_applied
     apply = tuple(a.entry for a in after.record.applied[first:last])
     reads = [reads for _, reads in after.record.reads - before.record.reads]
     return ServerStep(
-        TracedServer(before.state, len(before.record.applied), before.record.terms_led),
-        TracedServer(after.state, len(after.record.applied), after.record.terms_led),
+        TracedServer(before.state, len(before.record.applied), before.record.terms_led, before.durable),
+        TracedServer(after.state, len(after.record.applied), after.record.terms_led, after.durable),
         cause,
         received,
         None
@@ -133,6 +137,19 @@ def wrong_states(state: State) -> Iterator[State]:
         yield from (replace(state, reads=replace(reads, index=index)) for index in near(reads.index))
 
 
+def wrong_disks(state: State, durable: Durable | None) -> Iterator[Durable | None]:
+    """Yield contents of disks next to this one."""
+    if durable is None:
+        yield Durable(state.current_term, state.voted_for, state.log)
+        return
+    log = durable.log
+    yield None
+    yield replace(durable, voted_for=None if durable.voted_for else 1)
+    yield replace(durable, log=log.append((Entry(durable.current_term, b"1"),)))
+    for entries in wrong_entries(log.entries):
+        yield replace(durable, log=Log(log.snapshot).append(entries))
+
+
 def wrong_messages(message: Message) -> Iterator[Message]:
     """Yield messages next to this one."""
     for name in ("prev_log_index", "leader_commit", "match_index", "last_log_index"):
@@ -164,17 +181,20 @@ class Agreement:
     )  # by: explained, whether something was left out
     _turn: Iterator[int] = field(default_factory=lambda: cycle(range(1009)))
 
-    def holds(self, before: CoreNode, event: CheckerEvent, after: CoreNode, sent: tuple[Message, ...]) -> bool:
+    def holds(
+        self, before: CoreNode, event: CheckerEvent, after: CoreNode, said: tuple[Message | Confirmation, ...]
+    ) -> bool:
         """Whether window and whole agree on this step, and on those next to it."""
+        sent = tuple(message for message in said if not isinstance(message, Confirmation))
         steps = [(after, sent)]
         wrong = [(replace(after, state=state), messages) for state, messages in mutations(after.state, sent)]
+        wrong += [(replace(after, durable=durable), sent) for durable in wrong_disks(after.state, after.durable)]
         steps += wrong if self.every_mutation else [wrong[next(self._turn) % len(wrong)]]
         return all(self._agree(before, event, *step) for step in steps)
 
     def _agree(self, before: CoreNode, event: CheckerEvent, after: CoreNode, sent: tuple[Message, ...]) -> bool:
-        received = (event.message,) if isinstance(event, Deliver) else ()
-        applied_entry = applied_in(before, after, messages=(*received, *sent))
-        window = Window(step_of(before, event, after, sent), applied_entry)
+        step = step_of(before, event, after, sent)
+        window = Window(step, applied_in(before, after, messages=step.messages))
         whole = explain(local_step(before, event, after, sent)) is not None
         self.compared[whole, str(window) != ""] += 1
         return (explain(window.step()) is not None) is whole
@@ -222,6 +242,8 @@ class Comparing(TraceCheck):
             state, sent = self.rng.choice(list(mutations(step.after.state, step.sent)))
             output = replace(step.output, send_now=sent, send_when_durable=())
             steps.append(replace(step, after=replace(step.after, state=state), output=output))
+            durable = self.rng.choice(list(wrong_disks(step.after.state, step.after.durable)))
+            steps.append(replace(step, after=replace(step.after, durable=durable)))
         for each in steps:
             window, whole = (kind(each, self.safety.applied_entry) for kind in (Window, Whole))
             explained = explain(whole.step()) is not None

@@ -170,11 +170,10 @@ class Tracer:
                 "unwritten": [
                     {
                         "number": number,
-                        "before": digest(before),
                         "persist": persist_shown(output.persist, self._hashed),
                         "messages": [named_message(message, self._hashed) for message in output.send_when_durable],
                     }
-                    for number, before, output in self._unwritten
+                    for number, _, output in self._unwritten
                 ],
                 "state": digest(state),
             }

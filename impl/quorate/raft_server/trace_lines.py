@@ -110,10 +110,9 @@ class DurableLine(Struct, frozen=True, tag_field="line", tag="durable", forbid_u
 
 
 class UnwrittenStep(Struct, frozen=True, forbid_unknown_fields=True):
-    """Step `number` waits for the disk; `before` is the state before it, and `messages` leave when it is durable."""
+    """Step `number` waits for the disk, and `messages` leave when it is durable."""
 
     number: int
-    before: Digest
     persist: Persist | None
     messages: tuple[tuple[str, Raw], ...]
 

@@ -6,17 +6,11 @@ server's lines are read as far as the messages that it receives allow. A message
 finds an order if there is one. In that order
 
 - the core is replayed on the recorded events, and must do what is recorded;
-- each of its steps must be explained by the specification, as in `model-check conform`, in a window that leaves out the
-  log entries that play no part in it (window.py);
 - a restart must find all writes that were confirmed to be durable; it may find the writes that followed them;
+- each step, restarts included, must be explained by the specification, as in `model-check conform`, in a window that
+  leaves out the log entries that play no part in it (window.py). If a restart doesn't find a write, the disk stalled
+  with that write (stalls.py): since then no vote and no acknowledgement left, and a leader did not count its own disk;
 - the run as a whole must keep Raft's promises.
-
-Limits of the claim. Each step is judged where it is recorded, as one whose disk hasn't stalled (StallDisk in Raft.tla),
-for only a later boot tells that it was lost. A crash that loses steps is explained as a restart of the server in the
-state after the last step that its disk had. No message that depends on a lost step had left: votes and acknowledgements
-leave only when they are durable, and a leader counts its own disk only when that has confirmed the write. Entries that
-a leader had sent may survive at others although the leader lost them; this is judged by Raft's promises over the whole
-run, not by the specification. The number of lost steps is reported.
 """
 
 from __future__ import annotations
@@ -27,15 +21,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from quorate.raft import Message, Persisted, Receive
+from quorate.raft import Persisted, Receive
 from quorate_check.conformance.sequences import Sequence
 from quorate_check.raft.conformance.explain import LocalStep, explain
 from quorate_check.raft.traces.findings import RuleViolationError, TraceFinding, TraceRule
-from quorate_check.raft.traces.member import LineEffects, TracedMember
+from quorate_check.raft.traces.lines import LineEffects
+from quorate_check.raft.traces.member import TracedMember
 from quorate_check.raft.traces.reading import Place, trace_files
 from quorate_check.raft.traces.safety import Safety
-from quorate_check.raft.traces.server import TracedServer
-from quorate_check.raft.traces.unsent import receipt_violation
+from quorate_check.raft.traces.unsent import Departures, receipt_violation
 from quorate_check.raft.traces.window import ServerStep, Window
 
 LINES_BETWEEN_REPORTS = 256
@@ -45,9 +39,9 @@ LINES_BETWEEN_REPORTS = 256
 class Counts:
     """How many lines, steps and so on a check has read.
 
-    `lossy_restarts` are those that lost steps, `lost_steps` these steps. `began_late` counts the servers that had a log
-    before their traces begin, `replaced` the storages that replaced a lost one, and `taken_as_sent` the received
-    messages whose sending could only be in a part of a trace that is gone.
+    `lossy_restarts` are those that lost writes, `lost_steps` the steps whose disk had stalled by then. `began_late`
+    counts the servers that had a log before their traces begin, `replaced` the storages that replaced a lost one, and
+    `taken_as_sent` the received messages whose sending could only be in a part of a trace that is gone.
     """
 
     lines: int = 0
@@ -77,13 +71,13 @@ class TraceCheck:
     """A check of the traces in `folder`: `run` judges them, `finding` is the first broken rule, None if there is none.
 
     The constructor and `run` raise UnusableSystemError if the files are not the traces of one cluster. `stopped` is why
-    `run` ended early, None if it didn't. `observer` is called for every line, with its effects, the actions that
-    explain its step (None if it has no step, or none explains it) and the server after it. With an observer the servers
-    take turns, so that lines of about the same time follow each other.
+    `run` ended early, None if it didn't. `observer` is called for every line, with its effects and the actions that
+    explain its step (None if it has no step, or none explains it). With an observer the servers take turns, so that
+    lines of about the same time follow each other.
     """
 
     folder: Path
-    observer: Callable[[LineEffects, Sequence | None, TracedServer], None] | None = None
+    observer: Callable[[LineEffects, Sequence | None], None] | None = None
     members: tuple[TracedMember, ...] = field(init=False)
     counts: Counts = field(default_factory=Counts)
     safety: Safety = field(default_factory=Safety)
@@ -91,8 +85,7 @@ class TraceCheck:
     finding: TraceFinding | None = None
     stopped: str | None = None
     seconds: float = 0.0
-    _departed: set[Message] = field(default_factory=set)
-    _unsent: dict[Message, Place] = field(default_factory=dict)
+    _departures: Departures = field(default_factory=Departures)
     _explanations: dict[LocalStep, Sequence] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -131,13 +124,13 @@ class TraceCheck:
                 while member.next_line is not None and self._may_go_on(member):
                     if (self.observer is not None or self.counts.lines % LINES_BETWEEN_REPORTS == 0) and pause():
                         return False
-                    self._judge(member.advance(), member)
+                    self._judge(member.advance())
                     progress = True
                     if self.observer is not None:
                         break
             progress = progress or self._count_one_as_sent()
         if any(member.next_line is not None for member in self.members):
-            raise receipt_violation(self.members, self._unsent)
+            raise receipt_violation(self.members, self._departures)
         return True
 
     def _count_one_as_sent(self) -> bool:
@@ -145,49 +138,49 @@ class TraceCheck:
         for member in self.members:
             message = member.awaited_message
             if message is not None and any(sender.may_have_sent_before(message) for sender in self.members):
-                self._departed.add(message)
+                assert member.next_line is not None, "a line awaits the message"
+                self._departures.left[message] = member.next_line.place
                 self.counts.taken_as_sent += 1
                 return True
         return False
 
     def _may_go_on(self, member: TracedMember) -> bool:
         message = member.awaited_message
-        return message is None or message in self._departed
+        return message is None or message in self._departures.left
 
-    def _judge(self, effects: LineEffects, member: TracedMember) -> None:
-        self._count(effects)
-        if effects.initial is not None:
-            self.safety.add_initial(effects.initial, member.disk.durable.log, effects.place)
-        if effects.crash is not None:
-            self._unsent |= dict(effects.crash.unsent)
+    def _judge(self, line: LineEffects) -> None:
+        self._count(line)
+        if line.beginning is not None:
+            self.safety.add_initial(line.beginning.state, line.beginning.log, line.place)
         sequence: Sequence | None = None
         try:
-            if effects.step is not None:
-                sequence = self._explain(effects.step, effects.place)
+            if line.step is not None:
+                sequence = self._explain(line.step, line.place)
         finally:
             if self.observer is not None:
-                self.observer(effects, sequence, member.server)
-        if effects.step is not None and effects.step.output is not None:
-            self.safety.add_step(effects.step.before, effects.step.output, effects.place)
-        for message, origin in effects.departures:
-            self._departed.add(message)
+                self.observer(line, sequence)
+        if line.step is not None and line.step.output is not None:
+            self.safety.add_step(line.step.before, line.step.output, line.place)
+        self._departures.add(line)
+        for message, origin in line.departures:
             self.safety.add_message(message, origin)
-        for write, durable in ((each.write, each.durable) for each in effects.durable_writes):
+        for write, durable in ((each.write, each.durable) for each in line.durable_writes):
             self.safety.add_write(write.persist, durable.log, write.place)
 
-    def _count(self, effects: LineEffects) -> None:
+    def _count(self, line: LineEffects) -> None:
         counts = self.counts
         counts.lines += 1
-        counts.steps += effects.event is not None
-        counts.received += isinstance(effects.event, Receive)
-        counts.confirmed += isinstance(effects.event, Persisted)
-        counts.replaced += effects.is_replacement
-        late = effects.initial is not None and effects.initial.log.last_index > 0
-        counts.began_late += late and not effects.is_replacement
-        if effects.crash is not None:
+        counts.steps += line.event is not None
+        counts.received += isinstance(line.event, Receive)
+        counts.confirmed += isinstance(line.event, Persisted)
+        if line.beginning is not None:
+            counts.replaced += line.beginning.is_replacement
+            counts.began_late += line.beginning.state.log.last_index > 0 and not line.beginning.is_replacement
+        if line.step is not None:
+            counts.lost_steps += line.step.stalled
+        if line.crash is not None:
             counts.restarts += 1
-            counts.lossy_restarts += effects.crash.lost_steps > 0
-            counts.lost_steps += effects.crash.lost_steps
+            counts.lossy_restarts += line.crash.first_lost_step is not None
 
     def _explain(self, step: ServerStep, place: Place) -> Sequence:
         if step.after.state is step.before.state and not step.messages:

@@ -6,7 +6,7 @@ from msgspec import DecodeError, Raw, ValidationError
 
 from quorate.disk import add
 from quorate.raft import Durable, Message, ReadRound, Role, State
-from quorate.raft_server.trace_lines import CheckpointLine, Digest, digest
+from quorate.raft_server.trace_lines import CheckpointLine, digest
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.raft.traces.reading import Place, message_of
 from quorate_check.raft.traces.server import Disk, StepWrite, TracedServer, durable_of
@@ -20,16 +20,16 @@ def server_at_checkpoint(line: CheckpointLine, place: Place) -> tuple[TracedServ
     durable = durable_of(line.disk)
     disk = Disk(durable, initial_log=durable.log)
     for step in line.unwritten:
-        before = _server(line, step.before, durable, place)
         messages = tuple(_message(*message, place) for message in step.messages)
-        write = None if step.persist is None else StepWrite(step.number, place, before, step.persist)
+        write = None if step.persist is None else StepWrite(step.number, place, step.persist)
         disk.queue, _ = add(disk.queue, write, (), tuple((message, place) for message in messages))
         durable = durable if step.persist is None else durable.after(step.persist)
-    return _server(line, line.state, durable, place), disk
+    return _server(line, durable, place), disk
 
 
-def _server(line: CheckpointLine, expected: Digest, durable: Durable, place: Place) -> TracedServer:
-    """Return the server with the digest `expected`; UnusableSystemError if its log, `durable.log`, contradicts that."""
+def _server(line: CheckpointLine, durable: Durable, place: Place) -> TracedServer:
+    """Return the server; raise UnusableSystemError if all its writes, `durable`, contradict its state."""
+    expected = line.state
     state = State(
         line.disk.config,
         line.disk.node,

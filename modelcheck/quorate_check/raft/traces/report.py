@@ -64,12 +64,6 @@ def beginnings(check: TraceCheck) -> str:
 def caveats(check: TraceCheck) -> Iterator[str]:
     """Yield the limits of what was checked, a sentence each."""
     counts = check.counts
-    if counts.lost_steps:
-        yield (
-            f"{counted(counts.lossy_restarts, 'crash').replace('crashs', 'crashes')} lost "
-            f"{counted_in_thousands(counts.lost_steps, 'step')} that the disk had not confirmed; the specification "
-            "has no such crash. Each server was judged to restart in its state before those steps."
-        )
     if cut := sum(member.file.cut_off for member in check.members):
         yield f"{counted(cut, 'line')} broke off when a process was killed; no message of the steps in them had left."
     if begins := beginnings(check):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import msgspec
@@ -29,26 +29,31 @@ from quorate_check.raft.traces.reading import Place
 
 @dataclass(frozen=True, slots=True)
 class TracedServer:
-    """The core's state; the highest index that it has ever applied, over restarts; the terms that it has led."""
+    """The core's state; the highest index that it has ever applied, over restarts; the terms that it has led.
+
+    `durable` are the contents of its disk if that has stalled, else None.
+    """
 
     state: State
     highest_applied: int = 0
     terms_led: frozenset[int] = frozenset()
+    durable: Durable | None = None
 
     def after(self, output: Output) -> TracedServer:
         """Return the server after a step with this output."""
         state = output.state
         terms_led = self.terms_led | {state.current_term} if state.role is Role.LEADER else self.terms_led
-        return TracedServer(state, max(self.highest_applied, state.last_applied), terms_led)
+        return replace(
+            self, state=state, highest_applied=max(self.highest_applied, state.last_applied), terms_led=terms_led
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class StepWrite:
-    """The write that step `number` asks for; `before` is the server before that step."""
+    """The write that step `number` asks for."""
 
     number: int
     place: Place
-    before: TracedServer
     persist: Persist
 
 
@@ -66,16 +71,15 @@ class DurableWrite:
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """A crash that lost the last `lost_steps` steps; `server` is the server before these.
+    """A crash that left `durable` on the disk, with which the server starts again.
 
-    Of the writes that waited for the disk, `durable_writes` were durable after all. `unsent` are the messages that
-    waited for the disk: none of them left.
+    Of the writes that waited for the disk, `durable_writes` were durable after all. The others are lost, and
+    `first_lost_step` is the number of the step that made the first of them; None if there are no others.
     """
 
-    server: TracedServer
-    lost_steps: int
+    durable: Durable
+    first_lost_step: int | None
     durable_writes: tuple[DurableWrite, ...]
-    unsent: tuple[SentMessage, ...]
 
 
 @dataclass
@@ -91,9 +95,9 @@ class Disk:
     confirmed: set[Persisted] = field(default_factory=set)
     initial_log: Log | None = None
 
-    def add_step(self, number: int, place: Place, before: TracedServer, output: Output) -> tuple[SentMessage, ...]:
+    def add_step(self, number: int, place: Place, output: Output) -> tuple[SentMessage, ...]:
         """Queue the write of a step; return the messages that may leave at once."""
-        write = None if output.persist is None else StepWrite(number, place, before, output.persist)
+        write = None if output.persist is None else StepWrite(number, place, output.persist)
         now, later = (tuple((m, place) for m in messages) for messages in (output.send_now, output.send_when_durable))
         self.queue, departures = add(self.queue, write, now, later)
         return departures
@@ -112,24 +116,28 @@ class Disk:
         initial_log = self.initial_log
         return event in self.confirmed or (initial_log is not None and initial_log.term_at(event.index) == event.term)
 
-    def crash(self, before_crash: TracedServer, steps: int, boot: BootLine, place: Place) -> Crash:
-        """Return the crash of the server after `steps` steps that left on the disk what `boot` found there.
+    @property
+    def oldest_step(self) -> int | None:
+        """The number of the step that made the oldest write in the queue, None if there is none."""
+        return self.queue[0].persist.number if self.queue else None
+
+    def crash(self, boot: BootLine, place: Place) -> Crash:
+        """Return the crash that left on the disk what `boot` found there.
 
         Beyond what was confirmed a crash leaves any prefix of the queued writes. Raises RuleViolationError if `boot`
         found something else.
         """
-        queue, possible = self.queue, crash(self.durable, self.queue, _after)
+        possible = crash(self.durable, self.queue, _after)
         count = next((n for n, durable in enumerate(possible) if _matches(durable, boot)), None)
         if count is None:
             raise RuleViolationError(TraceRule.RESTARTED, place, _restart_fault(boot, possible))
-        self.durable, self.queue, self.confirmed = possible[count], (), set()
-        self.initial_log = None
-        writes = tuple(write.persist for write in queue)
-        server, lost_steps = before_crash, 0
-        if count < len(writes):
-            server, lost_steps = writes[count].before, steps - writes[count].number + 1
-        unsent = tuple(sent for write in queue for sent in write.messages)
-        return Crash(server, lost_steps, tuple(map(DurableWrite, writes[:count], possible[1:])), unsent)
+        writes = tuple(write.persist for write in self.queue)
+        lost = writes[count:]
+        return Crash(
+            possible[count],
+            lost[0].number if lost else None,
+            tuple(map(DurableWrite, writes[:count], possible[1:])),
+        )
 
 
 def _after(durable: Durable, write: StepWrite) -> Durable:

@@ -17,8 +17,9 @@ from quorate_check.core.system import System
 from quorate_check.raft import subject
 from quorate_check.raft.bounds import MOST_SERVERS, RaftBounds
 from quorate_check.raft.rules import NO_RULE, rule
-from quorate_check.raft.traces.member import LineEffects
+from quorate_check.raft.traces.lines import LineEffects
 from quorate_check.raft.traces.server import TracedServer
+from quorate_check.raft.traces.window import ServerStep
 from quorate_check.tell.described import Rule
 
 SUBJECT = "trace"
@@ -52,16 +53,16 @@ class Stretch:
         """READ, the reason to stop, once the stretch is complete; else None."""
         return READ if len(self.steps) == self.count else None
 
-    def add_line(self, effects: LineEffects, sequence: Sequence | None, server: TracedServer) -> None:
-        """Add a line with these effects, whose step `sequence` explains, and after which its server is `server`."""
-        step = effects.step
+    def add_line(self, line: LineEffects, sequence: Sequence | None) -> None:
+        """Add a line, whose step `sequence` explains."""
+        step = line.step
         if step is None:
-            self._place(server)
+            self._place(line.server)
             return
         own = self.node in {None, step.after.state.id}
         self.count_so_far += own
         if own and self.count_so_far >= self.first and self.full is None:
-            self._add(effects.event, step.before, step.after, step.sent, sequence)
+            self._add(line.event, step, sequence)
         else:
             self._place(step.after)
 
@@ -71,26 +72,17 @@ class Stretch:
     def _state(self) -> GlobalState:
         return GlobalState(tuple(self.nodes[i] for i in sorted(self.nodes)), self.flight, 0, ())
 
-    def _add(
-        self,
-        event: Event | None,
-        before: TracedServer,
-        after: TracedServer,
-        sent: tuple[Message, ...],
-        sequence: Sequence | None,
-    ) -> None:
-        if event is None:  # a restart begins from what the disk had
-            self._place(before)
+    def _add(self, event: Event | None, step: ServerStep, sequence: Sequence | None) -> None:
         if self.initial is None:
             self.initial = self._state()
-        node = sorted(self.nodes).index(after.state.id)
+        node = sorted(self.nodes).index(step.after.state.id)
         if isinstance(event, Receive):
             move = Move(MoveKind.DELIVER, node, event.message)
             self.flight = tuple(m for m in self.flight if m != event.message)
         else:
             move = Move(MoveKind.SPONTANEOUS, node, subject.Restart() if event is None else event)
-        self.flight = as_set(sent, self.flight)
-        self._place(after)
+        self.flight = as_set(step.sent, self.flight)
+        self._place(step.after)
         self.steps.append(Step(move, self._state()))
         self.rules.append((NO_RULE,) if sequence is None else tuple(dict.fromkeys(map(rule, sequence))))
 
@@ -118,4 +110,4 @@ class Stretch:
 
 def core_node(server: TracedServer) -> subject.CoreNode:
     """Return a server of a trace as a node of the explored system, for its pictures."""
-    return subject.CoreNode(server.state, record=subject.Record(terms_led=server.terms_led))
+    return subject.CoreNode(server.state, server.durable, record=subject.Record(terms_led=server.terms_led))

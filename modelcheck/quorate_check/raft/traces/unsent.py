@@ -1,8 +1,8 @@
-"""Why a message can't have been received where a trace says that it was: it hadn't left its sender by then."""
+"""Which messages have left their senders, and why one can't have been received where a trace says that it was."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -11,74 +11,75 @@ from quorate.raft import Message, NodeId
 from quorate.raft_server.trace_lines import outline
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.raft.traces.findings import RuleViolationError, TraceRule
+from quorate_check.raft.traces.lines import LineEffects
 from quorate_check.raft.traces.member import TracedMember
 from quorate_check.raft.traces.reading import Place
 from quorate_check.raft.traces.server import message_text
 
 
-def receipt_violation(members: Sequence[TracedMember], unsent: Mapping[Message, Place]) -> RuleViolationError:
+@dataclass
+class Departures:
+    """Where messages have left, and where those were sent that haven't.
+
+    `waiting` are messages that wait for the disk, `withheld` those of a server whose disk has stalled.
+    """
+
+    left: dict[Message, Place] = field(default_factory=dict)
+    waiting: dict[Message, Place] = field(default_factory=dict)
+    withheld: dict[Message, Place] = field(default_factory=dict)
+
+    def add(self, line: LineEffects) -> None:
+        """Add the next line of a trace."""
+        if line.step is not None and line.step.output is not None:
+            messages = self.withheld if line.step.stalled else self.waiting
+            messages.update(dict.fromkeys(line.step.output.send_when_durable, line.place))
+        for message, _ in line.departures:
+            self.left.setdefault(message, line.place)
+            self.waiting.pop(message, None)
+
+
+def receipt_violation(members: Sequence[TracedMember], departures: Departures) -> RuleViolationError:
     """Return the violation when no member can go on, each waiting for a message; reads the rest of their traces.
 
-    `unsent` are the messages that waited for the disk when their server crashed. Raises UnusableSystemError if the
-    trace of a sender is missing.
+    Raises UnusableSystemError if the trace of a sender is missing.
     """
     blocked = [
         (m.next_line.place, m.awaited_message)
         for m in members
         if m.next_line is not None and m.awaited_message is not None
     ]
-    remainder = _remainder(members, {message for _, message in blocked})
+    violations = _add_rest(members, departures)
     for place, message in blocked:
-        if message in remainder.left_at:
+        if message in departures.left:
             continue
-        if message in remainder.sent_at:
-            since = remainder.sent_at[message]
-            what = f"{_text(message)} waited from {since} on for a write that nothing says is durable"
-            return RuleViolationError(TraceRule.SENT, place, what)
-        if message.source not in remainder.violations:
-            return RuleViolationError(TraceRule.SENT, place, _never_sent(members, message, unsent.get(message)))
+        if message in departures.withheld:
+            what = f"waited from {departures.withheld[message]} on for a write that a crash lost"
+        elif message in departures.waiting:
+            what = f"waited from {departures.waiting[message]} on for a write that nothing says is durable"
+        elif message.source in violations:
+            continue
+        elif message.source in {member.file.node for member in members}:
+            what = "was never sent"
+        else:
+            raise UnusableSystemError(f"there is no trace of node {message.source}, which sent {_text(message)}")
+        return RuleViolationError(TraceRule.SENT, place, f"{_text(message)} {what}")
     for place, message in blocked:
-        if message in remainder.left_at:
-            what = f"{_text(message)} left only at {remainder.left_at[message]}, which comes after this"
+        if message in departures.left:
+            what = f"{_text(message)} left only at {departures.left[message]}, which comes after this"
             return RuleViolationError(TraceRule.SENT, place, what)
-    return next(iter(remainder.violations.values()))
+    return next(iter(violations.values()))
 
 
-@dataclass
-class _Remainder:
-    """The rest of the traces: where messages are sent, where they may leave, and each node's violation, if any."""
-
-    sent_at: dict[Message, Place] = field(default_factory=dict)
-    left_at: dict[Message, Place] = field(default_factory=dict)
-    violations: dict[NodeId, RuleViolationError] = field(default_factory=dict)
-
-
-def _remainder(members: Sequence[TracedMember], messages: set[Message]) -> _Remainder:
-    """Read the rest of the traces without waiting for receipts; return what they say of `messages`."""
-    remainder = _Remainder()
+def _add_rest(members: Sequence[TracedMember], departures: Departures) -> dict[NodeId, RuleViolationError]:
+    """Read the rest of the traces without waiting for receipts; return each node's violation there."""
+    violations: dict[NodeId, RuleViolationError] = {}
     for member in members:
-        for waiting in member.queue:
-            remainder.sent_at |= {message: place for message, place in waiting.messages if message in messages}
         try:
             while member.next_line is not None:
-                effects = member.advance()
-                for message in () if effects.step is None else effects.step.sent:
-                    if message in messages:
-                        remainder.sent_at.setdefault(message, effects.place)
-                for message, _ in effects.departures:
-                    if message in messages:
-                        remainder.left_at.setdefault(message, effects.place)
+                departures.add(member.advance())
         except RuleViolationError as error:
-            remainder.violations[member.file.node] = error
-    return remainder
-
-
-def _never_sent(members: Sequence[TracedMember], message: Message, unsent: Place | None) -> str:
-    if unsent is not None:
-        return f"{_text(message)} waited from {unsent} on for a write that was lost, or not confirmed, in a crash"
-    if message.source not in {member.file.node for member in members}:
-        raise UnusableSystemError(f"there is no trace of node {message.source}, which sent {_text(message)}")
-    return f"{_text(message)} was never sent"
+            violations[member.file.node] = error
+    return violations
 
 
 def _text(message: Message) -> str:

@@ -34,6 +34,7 @@ from quorate.raft import (
     AppendEntries,
     AppendEntriesReply,
     ConfirmLeadership,
+    Durable,
     Entry,
     InstallSnapshot,
     InstallSnapshotReply,
@@ -50,7 +51,7 @@ from quorate_check.raft.conformance.explain import Cause, LocalStep
 from quorate_check.raft.conformance.mapping import ROLES, map_message
 from quorate_check.raft.traces.server import TracedServer
 from quorate_spec.raft import messages as spec
-from quorate_spec.raft.state import Answered, Applied
+from quorate_spec.raft.state import Answered, Applied, Disk
 from quorate_spec.raft.state import Server as SpecServer
 
 AppliedEntry = Callable[[int], Entry | None]
@@ -69,8 +70,20 @@ class ServerStep:
 
     @property
     def sent(self) -> tuple[Message, ...]:
-        """All messages of the step, whenever they may leave."""
-        return () if self.output is None else self.output.send_now + self.output.send_when_durable
+        """The messages that leave, at once or later."""
+        if self.output is None:
+            return ()
+        return self.output.send_now if self.stalled else self.output.send_now + self.output.send_when_durable
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the disk is stalled after the step."""
+        return self.after.durable is not None
+
+    @property
+    def stalled_logs(self) -> tuple[Log, ...]:
+        """The logs on the disk before and after the step, wherever it is stalled."""
+        return tuple(server.durable.log for server in (self.before, self.after) if server.durable is not None)
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -98,6 +111,8 @@ def mentioned_indices(step: ServerStep) -> Iterator[int]:
     if step.output is not None and step.output.reads is not None:
         yield step.output.reads.index
     yield first_difference(step.before.state.log, step.after.state.log)
+    for log in step.stalled_logs:
+        yield from (log.snapshot_index, log.last_index, first_difference(step.before.state.log, log))
     for message in step.messages:
         match message:
             case PreVote(last_log_index=index) | RequestVote(last_log_index=index):
@@ -183,12 +198,14 @@ class Window:
     def _pieces(self) -> Iterator[Piece]:
         """Yield every piece of a log in the step, except those that must equal one of these."""
         before, after = self._before.log, self._after.log
+        others = (*(() if after is before else (after,)), *self.original.stalled_logs)
         snapshots = [m.snapshot.last_included_index for m in self.original.messages if isinstance(m, InstallSnapshot)]
-        yield Piece(1, max(before.snapshot_index, after.snapshot_index, *snapshots, 0), self._compacted)
+        snapshots += [log.snapshot_index for log in (before, *others)]
+        yield Piece(1, max(snapshots), self._compacted)
         yield Piece(before.first_index, before.last_index, before.slice)
-        if after is not before:
-            yield Piece(after.first_index, before.snapshot_index, after.slice)
-            yield Piece(first_difference(before, after), after.last_index, after.slice)
+        for log in others:
+            yield Piece(log.first_index, before.snapshot_index, log.slice)
+            yield Piece(first_difference(before, log), log.last_index, log.slice)
         for message in self.original.messages:
             if isinstance(message, AppendEntries):
                 yield _piece(message.prev_log_index + 1, message.entries)
@@ -297,7 +314,7 @@ class Window:
             voted_for=state.voted_for,
             log=log,
             snapshot_index=self._index(state.log.snapshot_index),
-            disk=None,
+            disk=None if server.durable is None else self._disk(server.durable),
             role=ROLES[state.role],
             commit_index=self._index(state.commit_index),
             votes_granted=state.votes_granted,
@@ -310,6 +327,10 @@ class Window:
             applied=(*(LONG_APPLIED,) * long_applied, *newly_applied),
             answered=answers,
         )
+
+    def _disk(self, durable: Durable) -> Disk:
+        snapshot_index = self._index(durable.log.snapshot_index)
+        return Disk(durable.current_term, durable.voted_for, self._log(durable.log), snapshot_index)
 
     def _message(self, message: Message) -> spec.Message:  # noqa: PLR0911 - one case for each message
         match message:
