@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from quorate import raft
-from quorate.raft import ElectionTimeout, RequestVote, Role, StepDown
-from quorate_check.core.system import Deliver, NetworkKind, Outcome, System
+from quorate.raft import ElectionTimeout, Hear, RequestVote, Role, StepDown
+from quorate_check.core.system import Deliver, NetworkKind, Outcome, Spontaneous, System
 from quorate_check.core.verdict import Verdict
 from quorate_check.engine import Limits, explore
 from quorate_check.engine.any_network.search import search
@@ -21,21 +21,25 @@ BOUNDS = RaftBounds(network=NetworkKind.ANY, max_term=1, max_log=1, check_quorum
 
 
 def with_answers(bounds: RaftBounds, monkeypatch: pytest.MonkeyPatch) -> System:
-    """The same system, but a leader counts who answers it, and checks its quorum as its core would."""
+    """The same system, but a leader counts who answers it, by other messages as well, and checks its quorum."""
     monkeypatch.setattr(subject, "without_answers", lambda output: output)
     system = bounds.system()
     config = system.initial[0].state.config
     adapter = Adapter(config, Immediate(), bounds.max_term, bounds.max_log)
 
-    def step(server: CoreNode, event: CheckerEvent) -> tuple[Outcome, ...]:
-        if not isinstance(event, CheckQuorum):
-            return adapter.step(server, event)
-        if event.has_quorum or server.state.role is not Role.LEADER:
-            return ()
-        output = raft.step(server.state, ElectionTimeout())
-        return adapter.disk.store(server, output)
+    def step(server: CoreNode, event: CheckerEvent | Hear) -> tuple[Outcome, ...]:
+        match event:
+            case Hear():
+                return adapter.disk.store(server, raft.step(server.state, event))
+            case CheckQuorum(has_quorum=has_quorum):
+                if has_quorum or server.state.role is not Role.LEADER:
+                    return ()
+                return adapter.disk.store(server, raft.step(server.state, ElectionTimeout()))
+            case _:
+                return adapter.step(server, event)
 
-    return replace(system, step=step)
+    heard = tuple(Spontaneous(Hear(member)) for member in config.members)
+    return replace(system, step=step, spontaneous=(*system.spontaneous, *heard))
 
 
 def tuples(system: System) -> set[tuple[CoreNode, ...]]:
@@ -67,6 +71,7 @@ def test_leaving_out_whom_a_leader_has_heard_loses_and_adds_nothing(
     """The same tuples as with leaders that count, of all that the core decides by and all that promises are about."""
     explored = tuples(bounds.system())
     counting = with_answers(bounds, monkeypatch)
+    assert any(isinstance(each.event, Hear) for each in counting.spontaneous)
     assert tuples(counting) == explored
     assert len(explored) > len(tuples(replace(bounds, check_quorum=False).system())), "not vacuous"
 
@@ -88,7 +93,10 @@ def test_a_leader_steps_down_if_nobody_answers_and_stays_if_all_do() -> None:
 
 
 def test_every_promise_is_kept_with_check_quorum() -> None:
-    """Within the least bounds that have a leader that steps down and a second one; all witnesses are found."""
+    """Within the least bounds that have a leader that steps down and a second one; all witnesses are found.
+
+    One is a leader that steps down, which none does here but for CheckQuorum; another a request that is ignored.
+    """
     found = explore(replace(BOUNDS, max_term=2, symmetry=True).system(), Limits(memory=1 << 30))
     assert found.verdict is Verdict.HOLDS
 

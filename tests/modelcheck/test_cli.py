@@ -241,9 +241,9 @@ def test_every_bound_has_an_option_that_reaches_it(capsys: pytest.CaptureFixture
     """A field added to RaftBounds needs a flag."""
     assert list(options._FLAGS) == [field.name for field in fields(RaftBounds)]
     wanted = RaftBounds(
-        servers=2, max_term=1, max_log=1, in_flight=1, proposals=3, restarts=4, step_downs=8, drops=5,
-        duplicates=6, snapshots=7, pre_vote=True, no_op=True, check_quorum=True, network=NetworkKind.ORDERED,
-        storage=Durability.ASYNC, symmetry=False,
+        servers=2, max_term=1, max_log=1, in_flight=1, proposals=3, restarts=4, step_downs=8,
+        transfers=9, drops=5, duplicates=6, snapshots=7, pre_vote=True, no_op=True, check_quorum=True,
+        network=NetworkKind.ORDERED, storage=Durability.ASYNC, symmetry=False,
     )  # fmt: skip
     given: list[RaftBounds] = []
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from quorate.disk import flush
-from quorate.raft import Durable, Output, Persisted
+from quorate.raft import Persisted
 from quorate_check.core.system import NetworkKind, Outcome, Spontaneous, System
 from quorate_check.core.verdict import Verdict
 from quorate_check.engine import Limits, explore
@@ -132,12 +132,7 @@ def test_a_vote_that_leaves_a_stalled_server_is_found(monkeypatch: pytest.Monkey
     bounds = replace(ANY_DISK, max_term=1, max_log=0, restarts=1)
     assert explore(bounds.system(), Limits(memory=MEMORY)).verdict is Verdict.HOLDS
 
-    def leaking(server: CoreNode, output: Output, contents: Durable) -> Outcome:
-        sent = sent_with(output)
-        record = remember(server.record, output, sent, contents.current_term)
-        return Outcome(CoreNode(output.state, contents, record=record), sent)
-
-    monkeypatch.setattr(disks, "_lost", leaking)
+    monkeypatch.setattr(disks, "_leaving", sent_with)
     found = explore(bounds.system(), Limits(memory=MEMORY))
     assert found.path is not None
     assert found.path.broken == "OneVotePerTerm"

@@ -11,19 +11,35 @@ from rich.console import Console
 
 from engine_agreement import MEMORY
 from mutants_support import MUTANTS, ROOT
+from quorate.raft import ElectionTimeout, PreVoteReply, RequestVote, RequestVoteReply, Role
+from quorate.raft_server.settings import served_config
 from quorate.store import replies
 from quorate.store.replies import Failure
 from quorate_check.cli.app import main
-from quorate_check.core.system import UnusableSystemError
-from quorate_check.core.verdict import Verdict
+from quorate_check.core.system import Deliver, Outcome, UnusableSystemError
+from quorate_check.core.verdict import Exploration, Verdict
 from quorate_check.engine import Limits, explore
 from quorate_check.history.operations import OperationOutcome
 from quorate_check.mutants.corpus import Bug, bugs, complaint_in_the_store, tasks_in_the_store
 from quorate_check.mutants.matrix import print_store
 from quorate_check.mutants.pool import Memory, run
+from quorate_check.raft.subject import CheckQuorum, Durability, Restart
+from quorate_check.store import messages as m
 from quorate_check.store.bounds import StoreBounds
-from quorate_check.store.clients import HistoryRecord, Invocation, Return, history_of, is_linearizable, parse_scripts
-from quorate_check.store.messages import RequestId
+from quorate_check.store.clients import (
+    Begin,
+    ClientAdapter,
+    ConnectionEnd,
+    HistoryRecord,
+    Invocation,
+    Return,
+    history_of,
+    is_linearizable,
+    parse_scripts,
+)
+from quorate_check.store.clients import Failure as FailedRequest
+from quorate_check.store.messages import Ask, NoReply, RequestId
+from quorate_check.store.state import StoreServer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +47,7 @@ if TYPE_CHECKING:
     from quorate_check.mutants.pool import Answer
 
 ROWS = {bug.id: bug for bug in bugs(MUTANTS) if bug.store is not None}
-SMALL = ("R1", "R8", "H1", "H2", "H3", "H4", "H5")  # found in seconds; `model-check mutants --store` judges all
+SMALL = ("R1", "R8", "H1", "H2", "H3", "H4", "H5", "C18")  # found in seconds; `model-check mutants --store` judges all
 FIRST, SECOND = RequestId(0, 0), RequestId(0, 1)
 
 
@@ -64,6 +80,96 @@ def test_servers_are_interchangeable_and_useless_messages_useless() -> None:
     ]
     assert len({result.tuples for result in results}) == 1
     assert results[0].states < results[1].states < results[3].states
+
+
+SERVED = StoreBounds(servers=2, pre_vote=True, check_quorum=True, storage=Durability.ASYNC)
+
+
+def test_the_store_is_explored_as_it_is_served() -> None:
+    """With the core of `quorate serve` and a disk that a crash finds behind: every history is linearizable."""
+    bounds = replace(SERVED, max_term=2, restarts=1)
+    system = bounds.system()
+    cores = [server.core for server in system.initial if isinstance(server, StoreServer)]
+    assert {core.config for core in cores} == {served_config((1, 2))}
+    result = explore(system, Limits(memory=MEMORY))
+    assert result.verdict is Verdict.HOLDS
+    assert {"a restart loses unsynced data", "a leader that nobody answers steps down"} <= names_of_witnesses(result)
+
+
+def names_of_witnesses(result: Exploration) -> set[str]:
+    """The witnesses that a search has seen."""
+    return {each.name for each in result.witnesses if each.was_seen}
+
+
+def test_a_write_is_confirmed_late_and_lost_with_the_disk() -> None:
+    """A step that writes has two outcomes: the write becomes durable, or the disk stalls before it, until a crash."""
+    system = SERVED.system()
+    (asked,) = system.step(system.initial[0], ElectionTimeout())
+    (stored, stalled) = system.step(asked.local, Deliver(PreVoteReply(2, 1, 2, vote_granted=True)))
+    assert (stored.local.durable, stalled.local.durable) == (None, system.initial[0].node.in_memory)
+    assert [type(message) for message in stored.messages] == [RequestVote]
+    assert stalled.messages == ()
+    terms = []
+    for outcome in (stored, stalled):
+        (restarted,) = system.step(outcome.local, Restart())
+        terms.append(restarted.local.core.current_term)
+    assert terms == [2, 1]
+
+
+def test_a_leader_that_nobody_answers_steps_down() -> None:
+    """In the store as in the core; with the answers of all it stays, and nothing changes."""
+    system = StoreBounds(servers=2, check_quorum=True).system()
+    server = system.initial[0]
+    assert system.step(server, CheckQuorum(has_quorum=False)) == ()
+    (candidate,) = system.step(server, ElectionTimeout())
+    (elected,) = system.step(candidate.local, Deliver(RequestVoteReply(2, 1, 2, vote_granted=True)))
+    (stays,) = system.step(elected.local, CheckQuorum(has_quorum=True))
+    assert stays == Outcome(elected.local, ())
+    (down,) = system.step(elected.local, CheckQuorum(has_quorum=False))
+    assert (elected.local.core.role, down.local.core.role) == (Role.LEADER, Role.FOLLOWER)
+
+
+@pytest.mark.parametrize("sessions", [False, True])
+def test_connections_may_end(*, sessions: bool) -> None:
+    """A write that was passed on is repeated in its session, or in doubt without one: every history is linearizable."""
+    bounds = StoreBounds(servers=2, max_term=2, forwards=1, connections=2, sessions=sessions, clients="incr")
+    result = explore(bounds.system(), Limits(memory=MEMORY))
+    assert result.verdict is Verdict.HOLDS
+    later = "a client gets a reply on a later connection"
+    assert (later in names_of_witnesses(result)) == sessions, "without a session no write is repeated"
+
+
+def asked(bounds: StoreBounds) -> tuple[ClientAdapter, Outcome]:
+    """The clients within `bounds`, and the first of them after it asked the first server."""
+    scripts = parse_scripts(bounds.clients)
+    adapter = ClientAdapter(scripts, (1, 2), 3, bounds.sessions, asks_one=True, connections=bounds.connections)
+    return adapter, adapter.step(adapter.initial(), Begin(0))[0]
+
+
+def test_a_write_that_is_asked_again_stays_in_doubt() -> None:
+    """Whatever a server says of it later; the session is given up then, and used again after a certain failure."""
+    adapter, first = asked(StoreBounds(servers=2, forwards=1, connections=2, clients="incr del"))
+    request = RequestId(0, 0, sequence=1)
+    assert first.messages == (Ask(3, 1, request),)
+    (failed,) = adapter.step(first.local, Deliver(NoReply(1, 3, request, is_certain=True)))
+    assert adapter.step(failed.local, Begin(0))[0].messages == (Ask(3, 1, RequestId(0, 1, sequence=1)),)
+    again = adapter.step(first.local, ConnectionEnd(0))
+    repeat = replace(request, connection=1)
+    assert [outcome.messages for outcome in again] == [(Ask(3, 1, repeat),), (Ask(3, 2, repeat),)]
+    assert adapter.step(again[0].local, Deliver(m.Answer(1, 3, request, b""))) == ()
+    assert adapter.step(again[0].local, ConnectionEnd(0)) == ()
+    (doubt,) = adapter.step(again[0].local, Deliver(NoReply(1, 3, repeat, is_certain=True)))
+    assert doubt.local.record[-1] == FailedRequest(repeat, is_certain=False)
+    assert adapter.step(doubt.local, Begin(0)) == ()
+
+
+def test_a_write_without_a_session_is_not_asked_again() -> None:
+    """A read is."""
+    adapter, write = asked(StoreBounds(servers=2, forwards=1, connections=2, sessions=False, clients="incr get"))
+    (ended,) = adapter.step(write.local, ConnectionEnd(0))
+    assert (ended.messages, ended.local.record[-1]) == ((), FailedRequest(RequestId(0, 0), is_certain=False))
+    read = adapter.step(ended.local, Begin(0))[0]
+    assert len(adapter.step(read.local, ConnectionEnd(0))) == 2
 
 
 def answers(rows: list[Bug], memory: Memory) -> list[tuple[Bug, Answer]]:
@@ -129,6 +235,7 @@ def test_a_key_with_a_deadline_goes_once() -> None:
 def test_bounds_are_what_they_were_when_a_path_was_saved() -> None:
     """Every field goes into a report and back."""
     bounds = StoreBounds(restarts=None, snapshots=2, clients="set; get", expiry=True, late_apply=True, pre_vote=True)
+    bounds = replace(bounds, storage=Durability.ASYNC, check_quorum=True, forwards=1, sessions=False, connections=2)
     assert StoreBounds.from_dict(bounds.as_dict()) == bounds
 
 
@@ -153,6 +260,11 @@ def test_the_claim_names_every_bound() -> None:
         assert part in claim
     for part in ("any number of restarts", "1 snapshot", "clocks that pass the deadline", "applied late"):
         assert part in claim
+    claim = StoreBounds(forwards=2, connections=3, storage=Durability.ASYNC).claim
+    for part in ("requests in sessions", "passes on up to 2", "connections that end", "up to 3 for a request"):
+        assert part in claim
+    assert "any number of writes waiting for each disk" in claim
+    assert "requests without sessions" in StoreBounds(forwards=1, sessions=False).claim
 
 
 @pytest.mark.parametrize(
@@ -163,6 +275,9 @@ def test_the_claim_names_every_bound() -> None:
         (["--servers", "0"], "between 1 and 9"),
         (["--max-term", "1"], "must be between 2"),
         (["--restarts", "some"], "neither a number nor"),
+        (["--no-sessions"], "--no-sessions: without --forwards a client repeats"),
+        (["--connections", "2"], "--connections 2: without --forwards a client repeats"),
+        (["--connections", "0", "--forwards", "1"], "--connections 0: must be between 1 and 1000"),
         (["--restarts", "-1"], "must be between 0 and 1000, or unlimited"),
     ],
 )

@@ -16,6 +16,7 @@ from quorate_check import engine
 from quorate_check.core import behaviour, reference
 from quorate_check.core.system import Network, NetworkKind
 from quorate_check.core.verdict import Verdict
+from quorate_check.raft.subject import Durability
 from quorate_check.store.bounds import StoreBounds
 from quorate_check.store.clients import WORDS
 from random_systems import EXAMPLES
@@ -55,14 +56,17 @@ BOUNDS = st.builds(
     clients=st.lists(SCRIPT, min_size=1, max_size=2).map("; ".join),
     expiry=st.booleans(),
     late_apply=st.booleans(),
-    forwards=st.integers(0, 1),
+    forwards=st.just(0),
     pre_vote=st.booleans(),
     no_op=st.booleans(),
+    check_quorum=st.booleans(),
+    storage=st.sampled_from(Durability),
 )
+PASSED_ON = st.builds(replace, BOUNDS, forwards=st.just(1), sessions=st.booleans(), connections=st.integers(1, 2))
 NETWORKS = st.builds(
     Network, st.just(NetworkKind.UNORDERED), st.integers(1, 3), drops=st.just(0), duplicates=st.integers(0, 1)
 )
-STORES = st.builds(Store, BOUNDS, NETWORKS)
+STORES = st.builds(Store, st.one_of(BOUNDS, PASSED_ON), NETWORKS)
 REPEATED = Store(
     StoreBounds(servers=1, max_term=2, clients="incr"), Network(NetworkKind.UNORDERED, 2, drops=0, duplicates=1)
 )

@@ -20,12 +20,37 @@ from quorate_check.cli.path_options import path_output
 from quorate_check.cli.paths import show_report
 from quorate_check.cli.running import Search
 from quorate_check.raft.bounds import UNLIMITED
+from quorate_check.raft.subject import Durability
 from quorate_check.store.bounds import DEFAULT_CLIENTS, StoreBounds
 from quorate_check.store.clients import WORDS
 from quorate_check.tell.report import Report
 
 OPERATIONS = ", ".join(WORDS)
 BudgetMetavar = f"N|{UNLIMITED}"
+SessionsOption = Annotated[
+    bool, typer.Option("--sessions/--no-sessions", help="With --forwards: each client has a session for its writes.")
+]
+ConnectionsOption = Annotated[
+    int,
+    typer.Option(
+        "--connections", metavar="N", help="With --forwards: connections end; a client asks again up to N - 1 times."
+    ),
+]
+PreVoteOption = Annotated[
+    bool, typer.Option("--pre-vote/--no-pre-vote", help="Before an election a server asks whether it could win.")
+]
+NoOpOption = Annotated[
+    bool, typer.Option("--leader-no-op/--no-leader-no-op", help="A new leader appends an empty entry.")
+]
+CheckQuorumOption = Annotated[
+    bool, typer.Option("--check-quorum/--no-check-quorum", help="A leader steps down if no quorum answers it.")
+]
+StorageOption = Annotated[
+    Durability, typer.Option("--storage", help="Writes are durable before any message leaves, or later.")
+]
+SymmetryOption = Annotated[
+    bool, typer.Option("--symmetry/--no-symmetry", help="Explore one of the states that differ in servers' names.")
+]
 
 
 @app.command(epilog="Example: model-check store --clients 'incr get; get' --restarts 1 --max-log 2")
@@ -53,17 +78,15 @@ def store(
     ] = False,
     forwards: Annotated[
         int,
-        typer.Option("--forwards", metavar="N", help="Requests go to one server, once; it passes on up to N of them."),
+        typer.Option("--forwards", metavar="N", help="Requests go to one server, which passes on up to N of them."),
     ] = 0,
-    pre_vote: Annotated[
-        bool, typer.Option("--pre-vote/--no-pre-vote", help="Before an election a server asks whether it could win.")
-    ] = False,
-    no_op: Annotated[
-        bool, typer.Option("--leader-no-op/--no-leader-no-op", help="A new leader appends an empty entry.")
-    ] = True,
-    symmetry: Annotated[
-        bool, typer.Option("--symmetry/--no-symmetry", help="Explore one of the states that differ in servers' names.")
-    ] = True,
+    sessions: SessionsOption = True,
+    connections: ConnectionsOption = 1,
+    pre_vote: PreVoteOption = False,
+    no_op: NoOpOption = True,
+    check_quorum: CheckQuorumOption = False,
+    storage: StorageOption = Durability.SYNC,
+    symmetry: SymmetryOption = True,
     witness: WitnessOption = None,
     workers: WorkersOption = None,
     depth: DepthOption = None,
@@ -75,7 +98,8 @@ def store(
     """Explore the store with its clients, and judge every history that they can see."""
     most_restarts, most_snapshots = (None if each == UNLIMITED else int(each) for each in (restarts, snapshots))
     sizes = (servers, max_term, max_log, reads, most_restarts, most_snapshots)
-    bounds = StoreBounds(*sizes, clients, expiry, late_apply, forwards, pre_vote, no_op, symmetry)
+    events = (clients, expiry, late_apply, forwards, sessions, connections)
+    bounds = StoreBounds(*sizes, *events, pre_vote, no_op, check_quorum, storage, symmetry)
     search = Search.of(Engine.COMPILED, workers, depth, memory, checkpoint, full=full)
     system, exploration = search.run_for(bounds.system(), witness, output.progress)
     settings = (Engine.COMPILED.value, search.limits.workers)

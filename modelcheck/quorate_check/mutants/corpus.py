@@ -72,7 +72,8 @@ def bugs(corpus: Path) -> Iterator[Bug]:
         expected = (row["bounds"], row["caught_by"], row["depth"], breaks)
         any_network = row.get("any_network")
         further_bounds = {} if any_network is None else any_network.pop("bounds", {})
-        yield Bug(name, patch, row["rule"], *expected, any_network=any_network, further_bounds=further_bounds)
+        others = {"any_network": any_network, "further_bounds": further_bounds, "store": row.get("store")}
+        yield Bug(name, patch, row["rule"], *expected, **others)
     for name, row in table["silent"].items():
         yield Bug(name, corpus / f"{name}.patch", row["rule"], row["bounds"])
     for name, row in table["beyond"].items():

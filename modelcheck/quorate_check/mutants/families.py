@@ -112,11 +112,19 @@ A_DEADLINE: Search = {
 }
 A_LOST_LEADER: Search = {
     "name": "a leader that is lost",
-    "bounds": {"servers": 2, "max_log": 2, "reads": 0, "no_op": False, "forwards": 1, "clients": "incr"},
+    "bounds": {
+        "servers": 2,
+        "max_log": 2,
+        "reads": 0,
+        "no_op": False,
+        "forwards": 1,
+        "sessions": False,
+        "clients": "incr",
+    },
 }
 TWO_PASSED_ON: Search = {
     "name": "two requests that are passed on",
-    "bounds": {"servers": 2, "max_term": 2, "max_log": 1, "forwards": 2, "clients": "incr; get"},
+    "bounds": {"servers": 2, "max_term": 2, "max_log": 1, "forwards": 2, "sessions": False, "clients": "incr; get"},
 }
 AN_OVERTAKEN_ENTRY: Search = {
     "name": "an entry in the place of another",

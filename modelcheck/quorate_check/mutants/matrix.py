@@ -87,7 +87,8 @@ def print_store(console: Console, answers: Sequence[tuple[Bug, Answer]]) -> None
     console.print(f"\n{STORE_LEGEND}", soft_wrap=True)
     for bug, _ in answers:
         if bug.store is not None and bug.store["bounds"]:
-            console.print(f"{bug.id}: {bounds_text(bug.store['bounds'])}", soft_wrap=True)
+            off = (f", {name.replace('_', '-')} off" for name, value in bug.store["bounds"].items() if value is False)
+            console.print(f"{bug.id}: {bounds_text(bug.store['bounds'])}{''.join(off)}", soft_wrap=True)
 
 
 def _path_cells(answer: Answer) -> tuple[str, str, str, str]:

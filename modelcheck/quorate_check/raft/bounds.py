@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import Any
 
-from quorate.raft import ElectionTimeout, HeartbeatTimeout, StepDown
+from quorate.raft import Config, ElectionTimeout, HeartbeatTimeout, StepDown, TimeoutNow
 from quorate.raft_server.settings import served_config
 from quorate_check.core.system import Network, NetworkKind, Spontaneous, Symmetry, System, UnusableSystemError
 from quorate_check.core.verdict import counted
@@ -34,13 +34,16 @@ EVENT_NOUNS = {
     "reads": "client read",
     "restarts": "restart",
     "step_downs": "step-down",
+    "transfers": "transfer",
     "snapshots": "snapshot",
 }
 MOST_SERVERS = 9  # commands and snapshots name a server with one digit
 LARGEST_BOUND = 1_000
 OF_BOUNDED_NETWORKS = ("in_flight", "drops", "duplicates")
 CONFIG_OPTIONS = ("pre_vote", "no_op", "check_quorum")  # fields of quorate.raft.Config
-BUDGETS = ("proposals", "restarts", "step_downs", "snapshots")
+LATE_DISK = "any number of writes waiting for each disk and for their confirmation"
+OPTION_NOUNS = {"pre_vote": "pre-vote", "no_op": "no-op", "check_quorum": "CheckQuorum"}
+BUDGETS = ("proposals", "restarts", "step_downs", "transfers", "snapshots")
 UNLIMITED = "unlimited"
 # The least value of each bound that is a number, but for that of servers.
 LEAST = {
@@ -50,6 +53,7 @@ LEAST = {
     "proposals": 0,
     "restarts": 0,
     "step_downs": 0,
+    "transfers": 0,
     "drops": 0,
     "duplicates": 0,
     "snapshots": 0,
@@ -87,6 +91,7 @@ class RaftBounds:
     proposals: Limit = 2
     restarts: Limit = 0
     step_downs: Limit = 0
+    transfers: Limit = 0
     drops: int = 0
     duplicates: int = 0
     snapshots: Limit = 0
@@ -107,7 +112,7 @@ class RaftBounds:
     def as_dict(self) -> dict[str, Bound]:
         """Return the bounds as plain values, for reports."""
         excluded = OF_BOUNDED_NETWORKS if self.network is NetworkKind.ANY else ()
-        return {name: _plain(value) for name, value in asdict(self).items() if name not in excluded}
+        return {name: plain(value) for name, value in asdict(self).items() if name not in excluded}
 
     @staticmethod
     def from_dict(values: dict[str, Bound]) -> RaftBounds:
@@ -125,14 +130,12 @@ class RaftBounds:
         budgets = [_count_text(limit, noun) for noun, limit in limits.items() if limit != 0]
         size = (counted(self.servers, "server"), counted(self.max_term, "term"), f"logs of {self.max_log}")
         if self.storage is Durability.ASYNC:
-            budgets.insert(0, "any number of writes waiting for each disk and for their confirmation")
+            budgets.insert(0, LATE_DISK)
         return ", ".join((*size, "any number of messages in flight, lost, repeated and reordered", *budgets))
 
     def system(self) -> System:
         """Return the Raft core within these bounds, with all invariants and witnesses."""
-        members = tuple(range(1, self.servers + 1))
-        options = {name: getattr(self, name) for name in CONFIG_OPTIONS}
-        config = replace(served_config(members), **options)
+        config = explored_config(tuple(range(1, self.servers + 1)), self)
         disk = disk_of(self.storage, self.network)
         adapter = Adapter(config, disk, self.max_term, self.max_log)
         limits = {name: limit for name in BUDGETS if (limit := getattr(self, name)) is not None}
@@ -157,6 +160,7 @@ class RaftBounds:
                 budgeted(ClientRequest(), "proposals"),
                 budgeted(Restart(), "restarts", fault=True),
                 budgeted(StepDown(), "step_downs"),
+                *((budgeted(TimeoutNow(), "transfers"),) if self.transfers != 0 else ()),
                 budgeted(Compact(), "snapshots"),
                 *((budgeted(ClientRead(), "reads"),) if self.reads else ()),
                 *((Spontaneous(CheckQuorum(each)) for each in (False, True)) if self.check_quorum else ()),
@@ -169,6 +173,11 @@ class RaftBounds:
             symmetry=Symmetry(rename_server, rename_message) if self.symmetry else None,
             described=DESCRIBED,
         )
+
+
+def explored_config(members: tuple[int, ...], bounds: Any) -> Config:  # noqa: ANN401 - of any system with such servers
+    """Return the configuration that servers have, but for the options that `bounds` name."""
+    return replace(served_config(members), **{name: getattr(bounds, name) for name in CONFIG_OPTIONS})
 
 
 def refuse_out_of_range(bounds: Any, least_values: Mapping[str, int], limits: Collection[str]) -> None:  # noqa: ANN401 - of any system
@@ -188,12 +197,20 @@ def refuse_out_of_range(bounds: Any, least_values: Mapping[str, int], limits: Co
             raise UnusableSystemError(f"--{flag} {value}: must be between {least} and {LARGEST_BOUND}{or_none}")
 
 
-def _plain(value: object) -> Bound:
+def plain(value: object) -> Bound:
     """Return a bound as a JSON value: the value of an enum, `unlimited` for None."""
     if value is None:
         return UNLIMITED
     plain: Bound = value.value if isinstance(value, Enum) else value  # type: ignore[assignment]
     return plain
+
+
+def unlike_served(bounds: Any) -> str:  # noqa: ANN401 - of any system with such servers
+    """Return a sentence that names what of the core and its disk isn't as `quorate serve` runs it."""
+    parts = [f"no {OPTION_NOUNS[name]}" for name in CONFIG_OPTIONS if not getattr(bounds, name)]
+    if bounds.storage is Durability.SYNC:
+        parts.append("a disk that is never behind")
+    return f"Unlike what is served: {', '.join(parts)}." if parts else "The core and its disk are as they are served."
 
 
 def _count_text(limit: Limit, noun: str) -> str:

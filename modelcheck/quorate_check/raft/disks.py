@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from quorate import raft as code
 from quorate.disk import Queue, Write, add, crash, flush
 from quorate_check.core.system import NetworkKind, Outcome
-from quorate_check.raft.subject import Confirmation, CoreNode, Disk, Durability, Flush, remember, sent_with
+from quorate_check.raft.subject import Confirmation, CoreNode, Disk, Durability, Flush, Sent, remember, sent_with
 
 # The queue of a disk that is stalled: a write that never ends, whatever it is.
 STALLED: Queue[code.Persist, code.Message] = (Write(code.Persist(0, None, 1), ()),)
@@ -110,38 +110,42 @@ class Stalling(Immediate):
 
     def store(self, server: CoreNode, output: code.Output) -> tuple[Outcome, ...]:
         """Make the write durable and send all messages, unless the disk is stalled, or stalls at this write."""
-        if server.durable is not None:
-            return (_lost(server, output, server.durable),)
-        stored = _stored(server, output)
-        if output.persist is None:
-            return (stored,)
-        possible = crash(server.on_disk, (Write(output.persist, ()),), code.Durable.after)
-        # With all of the write the disk isn't behind, and the messages that then don't leave are lost in the network.
-        behind = [contents for contents in possible if contents != stored.local.in_memory]
-        return (stored, *(_lost(server, output, contents) for contents in behind))
+        outcomes = []
+        for contents, sent in stalling_writes(server, output):
+            term_on_disk = (output.state if contents is None else contents).current_term
+            record = remember(server.record, output, sent, term_on_disk)
+            outcomes.append(Outcome(CoreNode(output.state, contents, record=record), sent))
+        return tuple(outcomes)
 
 
-def _stored(server: CoreNode, output: code.Output) -> Outcome:
-    """Return the outcome of a step whose write, if any, is durable at once.
+def stalling_writes(server: CoreNode, output: code.Output) -> tuple[tuple[code.Durable | None, Sent], ...]:
+    """Return what a disk that may stall makes of a step: its contents, None if it isn't behind, and what leaves.
 
-    A write that stores less than the step changed leaves a disk that is behind: it has stalled after that write.
+    First comes the disk that doesn't stall. A write that stores less than the step changed leaves it behind, too: then
+    it has stalled after that write.
     """
-    sent, write, me = sent_with(output), output.persist, server.state.id
-    record = remember(server.record, output, sent, output.state.current_term)
-    persisted = None if write is None else write.confirmation
+    if server.durable is not None:
+        return ((server.durable, _leaving(output)),)
+    write, in_memory = output.persist, CoreNode(output.state).in_memory
+    if write is None:
+        stored = server.on_disk
+        return ((None if stored == in_memory else stored, sent_with(output)),)
+    stored = server.on_disk.after(write)
+    persisted, me = write.confirmation, server.state.id
     confirmations = () if persisted is None else (Confirmation(me, me, persisted),)
-    contents = server.on_disk if write is None else server.on_disk.after(write)
-    local = CoreNode(output.state, record=record)
-    if contents != local.in_memory:
-        local = replace(local, durable=contents)
-    return Outcome(local, (*sent, *confirmations))
+    possible = crash(server.on_disk, (Write(write, ()),), code.Durable.after)
+    # With all of the write the disk isn't behind, and the messages that then don't leave are lost in the network.
+    behind = [contents for contents in possible if contents != in_memory]
+    return (
+        (None if stored == in_memory else stored, (*sent_with(output), *confirmations)),
+        *((contents, _leaving(output)) for contents in behind),
+    )
 
 
-def _lost(server: CoreNode, output: code.Output, contents: code.Durable) -> Outcome:
-    """Return the outcome of a step whose write, if any, waits behind others when the next crash leaves `contents`."""
+def _leaving(output: code.Output) -> Sent:
+    """Return the messages of a step that leave while the disk is stalled."""
     _, leaving = add(STALLED, output.persist, output.send_now, output.send_when_durable)
-    record = remember(server.record, output, leaving, contents.current_term)
-    return Outcome(CoreNode(output.state, contents, record=record), leaving)
+    return leaving
 
 
 def confirmed(state: code.State, confirmation: code.Persisted) -> code.Output:

@@ -245,6 +245,23 @@ def _steps_down(before: CoreNode, event: CheckerEvent, after: CoreNode, _sent: M
     )
 
 
+def _ignores(before: CoreNode, event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
+    match event:
+        case Deliver(RequestVote(term=term)):
+            return term > before.state.current_term == after.state.current_term
+        case _:
+            return False
+
+
+def _helps_successor(before: CoreNode, event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
+    match event:
+        case Deliver(RequestVote(source=candidate, term=term, transfer=True)):
+            is_led = before.state.leader_id is not None and before.state.current_term < term
+            return is_led and after.state.voted_for == candidate
+        case _:
+            return False
+
+
 def _answers_reads(before: CoreNode, _event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
     return before.record.reads is not after.record.reads
 
@@ -281,6 +298,20 @@ def witnesses(bounds: RaftBounds) -> tuple[Witness | StepWitness, ...]:
             "a leader steps down",
             _steps_down,
             _nobody_steps_down(bounds),
+        ),
+        *(
+            (StepWitness("a request for a vote is ignored", _ignores, single_server or single_term),)
+            if bounds.check_quorum
+            else ()
+        ),
+        *(
+            (
+                StepWitness(
+                    "a server votes for whom its leader asked to stand", _helps_successor, single_server or single_term
+                ),
+            )
+            if bounds.transfers != 0
+            else ()
         ),
         *((StepWitness("a round of reads is confirmed", _answers_reads, no_entries),) if bounds.reads else ()),
     )

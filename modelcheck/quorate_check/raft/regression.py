@@ -26,6 +26,7 @@ CALLS = {
     "ClientRequest": "request",
     "ClientRead": "read",
     "StepDown": "step_down",
+    "TimeoutNow": "transfer",
     "Compact": "compact",
     "Flush": "flush",
 }

@@ -35,6 +35,7 @@ from quorate.raft import (
     SnapshotTaken,
     State,
     StepDown,
+    TimeoutNow,
     restart,
     step,
 )
@@ -101,6 +102,12 @@ class Cluster:
         """Leader `i` steps down at its driver's request."""
         self._require_leader(i)
         self._react(i, StepDown())
+
+    def transfer(self, i: int) -> None:
+        """The leader asks server `i`, which follows it, to stand for election."""
+        state = self.servers[i].state
+        self._require(state.role is not Role.LEADER and state.leader_id is not None, f"s{i} follows no leader")
+        self._react(i, TimeoutNow())
 
     def compact(self, i: int) -> None:
         """Server `i` takes a snapshot of all entries that it has applied."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from quorate.raft import ElectionTimeout, HeartbeatTimeout, Message, StepDown
+from quorate.raft import ElectionTimeout, HeartbeatTimeout, Message, StepDown, TimeoutNow
 from quorate_check.core.system import Deliver
 from quorate_check.raft.conformance.explain import explain
 from quorate_check.raft.conformance.mapping import map_message
@@ -41,6 +41,7 @@ FOR_EVENT: dict[type, Callable[..., Any]] = {
     ClientRead: actions.begin_reads,
     Restart: actions.restart,
     StepDown: actions.step_down,
+    TimeoutNow: actions.timeout,
     CheckQuorum: actions.step_down,
     Compact: actions.compact,
 }

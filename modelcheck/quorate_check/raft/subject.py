@@ -77,6 +77,7 @@ class Confirmation:
     persisted: code.Persisted
 
 
+Sent: TypeAlias = tuple[code.Message | Confirmation, ...]
 CheckerEvent: TypeAlias = (
     Deliver
     | code.ElectionTimeout
@@ -87,6 +88,7 @@ CheckerEvent: TypeAlias = (
     | Flush
     | Restart
     | code.StepDown
+    | code.TimeoutNow
     | Compact
 )
 
@@ -180,8 +182,7 @@ class Adapter:
             case CheckQuorum(has_quorum=has_quorum):
                 if server.state.role is not code.Role.LEADER:
                     return ()
-                heard_from = frozenset(self.config.members if has_quorum else {server.state.id})
-                checking = replace(server, state=replace(server.state, heard_from=heard_from))
+                checking = replace(server, state=with_answers(server.state, has_quorum=has_quorum))
                 return self._react(checking, code.ElectionTimeout())
             case _:
                 translated = self._translate(server, event)
@@ -200,6 +201,7 @@ class Adapter:
         | ClientRequest
         | ClientRead
         | code.StepDown
+        | code.TimeoutNow
         | Compact,
     ) -> code.Event | None:
         """Return the core's event; None if `event` would do nothing or would pass `max_term` or `max_log`."""
@@ -212,6 +214,9 @@ class Adapter:
                 return code.Receive(message)
             case code.ElectionTimeout():
                 return None if leads or state.current_term >= self.max_term else event
+            case code.TimeoutNow():  # sent by the leader that the server follows, and heeded only by who follows it
+                follows = not leads and state.leader_id is not None
+                return event if follows and state.current_term < self.max_term else None
             case code.HeartbeatTimeout() | code.StepDown():
                 return event if leads else None
             case ClientRead():
@@ -230,6 +235,11 @@ class Adapter:
         output = code.step(server.state, event)
         assert is_written(server.state, output), "the write that a step asks for isn't what the step changed"
         return self.disk.store(server, without_answers(output))
+
+
+def with_answers(leader: code.State, *, has_quorum: bool) -> code.State:
+    """Return a leader that all the others have answered, or nobody (CheckQuorum)."""
+    return replace(leader, heard_from=frozenset(leader.config.members if has_quorum else {leader.id}))
 
 
 def without_answers(output: code.Output) -> code.Output:
@@ -262,7 +272,7 @@ def is_written(before: code.State, output: code.Output) -> bool:
     return result == new and (bool(write.entries) or result != old)
 
 
-def remember(record: Record, output: code.Output | None, sent: tuple[code.Message, ...], term_on_disk: int) -> Record:
+def remember(record: Record, output: code.Output | None, sent: Sent, term_on_disk: int) -> Record:
     """Return the record after a step with `output` and the messages `sent`, when the disk has `term_on_disk`."""
     terms_led, vote, applied, reads = record.terms_led, record.vote, record.applied, record.reads
     for message in sent:

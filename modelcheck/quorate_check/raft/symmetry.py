@@ -50,8 +50,8 @@ def rename_roles(state: State, p: Permutation) -> State:
     return replace(
         state,
         id=renamed_id(state.id, p),
-        voted_for=_renamed_optional(state.voted_for, p),
-        leader_id=_renamed_optional(state.leader_id, p),
+        voted_for=renamed_optional(state.voted_for, p),
+        leader_id=renamed_optional(state.leader_id, p),
         votes_granted=frozenset(renamed_id(v, p) for v in state.votes_granted),
         next_index=_permuted(state.next_index, p),
         match_index=_permuted(state.match_index, p),
@@ -65,7 +65,8 @@ def renamed_id(server: int, p: Permutation) -> int:
     return p[server - 1] + 1 if 0 < server <= len(p) else server
 
 
-def _renamed_optional(server: int | None, p: Permutation) -> int | None:
+def renamed_optional(server: int | None, p: Permutation) -> int | None:
+    """Return the new number of a server, if there is one."""
     return None if server is None else renamed_id(server, p)
 
 
@@ -94,13 +95,13 @@ def _state(state: State, p: Permutation) -> State:
 
 
 def _durable(durable: Durable, p: Permutation) -> Durable:
-    return Durable(durable.current_term, _renamed_optional(durable.voted_for, p), _log(durable.log, p))
+    return Durable(durable.current_term, renamed_optional(durable.voted_for, p), _log(durable.log, p))
 
 
 def _persist(persist: Persist, p: Permutation) -> Persist:
     return replace(
         persist,
-        voted_for=_renamed_optional(persist.voted_for, p),
+        voted_for=renamed_optional(persist.voted_for, p),
         entries=_entries(persist.entries, p),
         snapshot=None if persist.snapshot is None else _snapshot(persist.snapshot, p),
     )

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from quorate.raft import Durable, ElectionTimeout, Entry, HeartbeatTimeout, Log
-from quorate.raft_server.settings import served_config
 from quorate.runtime.outcomes import Done
 from quorate.store.expiring import When
 from quorate.store.operations import Command, OpenSession, encode, entry
@@ -22,16 +21,19 @@ from quorate_check.core.system import (
     Spontaneous,
     Symmetry,
     System,
+    UnusableSystemError,
 )
 from quorate_check.core.verdict import counted
-from quorate_check.raft.bounds import UNLIMITED, Bound, refuse_out_of_range
-from quorate_check.raft.subject import Compact, Restart
-from quorate_check.raft.symmetry import rename_ends, rename_roles, renamed_id
+from quorate_check.raft.bounds import LATE_DISK, UNLIMITED, Bound, explored_config, plain, refuse_out_of_range
+from quorate_check.raft.subject import CheckQuorum, Compact, Durability, Restart
+from quorate_check.raft.symmetry import rename_ends, rename_roles, renamed_id, renamed_optional
 from quorate_check.store.clients import (
     KEY,
+    QUERIES,
     Begin,
     ClientAdapter,
     Clients,
+    ConnectionEnd,
     HistoryRecord,
     Scripts,
     history_of,
@@ -39,7 +41,7 @@ from quorate_check.store.clients import (
     parse_scripts,
 )
 from quorate_check.store.messages import Answer, PassedBack
-from quorate_check.store.server import Apply, LeaderLost, ServerAdapter, Tick, TimeUp, booted
+from quorate_check.store.server import Apply, LeaderLost, PeerLost, ServerAdapter, Tick, TimeUp, booted
 from quorate_check.store.state import Arrival, StoreServer
 from quorate_check.store.turn import Setting
 from quorate_check.store.words import described, why
@@ -47,7 +49,15 @@ from quorate_check.store.words import described, why
 FIRST_TERM = 1  # in which the sessions were opened
 DEADLINE_MS = 1
 BUDGETS = ("restarts", "snapshots")
-LEAST = {"max_term": FIRST_TERM + 1, "max_log": 0, "reads": 0, "restarts": 0, "snapshots": 0, "forwards": 0}
+LEAST = {
+    "max_term": FIRST_TERM + 1,
+    "max_log": 0,
+    "reads": 0,
+    "restarts": 0,
+    "snapshots": 0,
+    "forwards": 0,
+    "connections": 1,
+}
 DEFAULT_CLIENTS = "incr get"
 
 
@@ -58,9 +68,10 @@ class StoreBounds:
     `clients` are the operations of each client, which does them in this order (clients.py). `max_term` is the last
     term, counted from that of the set-up; `max_log` is the number of entries in the longest log after the set-up, or
     one more for a leader's no-op; `reads` is the number of rounds of reads in a term. With `expiry` the key has a value
-    and a deadline, which clocks may pass. With `forwards` each request is sent to one server, once, with a deadline,
-    and writes have no sessions; a server that doesn't lead passes on up to so many requests. Raises UnusableSystemError
-    if a bound is out of its range.
+    and a deadline, which clocks may pass. With `forwards` each request is sent to one server, with a deadline; a server
+    that doesn't lead passes on up to so many requests. Only then may writes have no `sessions`, and may a client use
+    several `connections` for one request, each after the one before has ended, and do connections of servers end.
+    Raises UnusableSystemError if a bound is out of its range.
     """
 
     servers: int = 3
@@ -73,24 +84,32 @@ class StoreBounds:
     expiry: bool = False
     late_apply: bool = False
     forwards: int = 0
+    sessions: bool = True
+    connections: int = 1
     pre_vote: bool = False
     no_op: bool = True
+    check_quorum: bool = False
+    storage: Durability = Durability.SYNC
     symmetry: bool = True
 
     def __post_init__(self) -> None:
         """Raise UnusableSystemError if a bound is out of its range."""
         refuse_out_of_range(self, LEAST, BUDGETS)
+        if not self.forwards and (self.connections > 1 or not self.sessions):
+            option = "--no-sessions" if not self.sessions else f"--connections {self.connections}"
+            raise UnusableSystemError(f"{option}: without --forwards a client repeats its requests at all servers")
         parse_scripts(self.clients)
 
     def as_dict(self) -> dict[str, Bound]:
         """Return the bounds as plain values, for reports."""
-        return {name: UNLIMITED if value is None else value for name, value in asdict(self).items()}
+        return {name: plain(value) for name, value in asdict(self).items()}
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> StoreBounds:
         """Return the bounds whose `as_dict` is `values`."""
+        storage = Durability(values["storage"])
         limits: dict[str, Any] = {name: None if value == UNLIMITED else value for name, value in values.items()}
-        return StoreBounds(**limits)
+        return StoreBounds(**{**limits, "storage": storage})
 
     @property
     def claim(self) -> str:
@@ -109,27 +128,33 @@ class StoreBounds:
                 parts.append(f"any number of {noun}s" if limit is None else counted(limit, noun))
         if self.expiry:
             parts.append("clocks that pass the deadline of the key at different times")
+        if self.storage is Durability.ASYNC:
+            parts.append(LATE_DISK)
         if self.late_apply:
             parts.append("entries that are applied late")
         if self.forwards:
-            passed = f"of which a server that doesn't lead passes on up to {self.forwards}"
-            parts.append(f"requests without sessions that are sent once, to any server, {passed}")
+            passed = f"a server that doesn't lead passes on up to {self.forwards}"
+            parts.append(f"requests {'in' if self.sessions else 'without'} sessions, each to any one server; {passed}")
+        if self.connections > 1:
+            parts.append(f"connections that end; a client uses up to {self.connections} for a request")
         return ", ".join(parts)
 
     def system(self) -> System:
         """Return the store within these bounds, which promises that every history is linearizable."""
         scripts = parse_scripts(self.clients)
         members = tuple(range(1, self.servers + 1))
-        config = replace(served_config(members), pre_vote=self.pre_vote, no_op=self.no_op, check_quorum=False)
-        log, sessions = _set_up(0 if self.forwards else len(scripts), expiry=self.expiry)
+        config = explored_config(members, self)
+        log, sessions = _set_up(len(scripts) if self.sessions else 0, expiry=self.expiry)
         node = self.servers + 1
-        asking = ClientAdapter(scripts, members, node, asks_one=self.forwards > 0)
+        asks_one = self.forwards > 0
+        asking = ClientAdapter(scripts, members, node, self.sessions, asks_one, self.connections)
         setting = Setting(
             scripts=scripts,
             sessions=sessions,
             last_index=log.last_index + self.max_log,
             rounds=self.reads,
             late_apply=self.late_apply,
+            late_disk=self.storage is Durability.ASYNC,
             forwards=self.forwards,
             clients=node,
         )
@@ -150,10 +175,25 @@ class StoreBounds:
             budgets={name: limit for name in BUDGETS if (limit := getattr(self, name))},
             beyond=partial(_is_beyond, setting.last_index),
             invariants=(_linearizable(scripts, expiry=self.expiry),),
-            witnesses=(*_witnesses(scripts, self.max_term), *((PASSED_BACK,) if self.forwards else ())),
+            witnesses=(*_witnesses(scripts, self.max_term), *self._step_witnesses()),
             symmetry=Symmetry(rename_local, rename_message, (tuple(range(self.servers)),)) if self.symmetry else None,
             described=described(scripts),
         )
+
+    def _step_witnesses(self) -> Iterator[StepWitness]:
+        if self.forwards:
+            yield StepWitness("a client gets the reply to what was passed on", _passes_back)
+        if self.connections > 1:
+            is_repeated = self.sessions or any(
+                name in QUERIES for script in parse_scripts(self.clients) for name in script
+            )
+            why_none = None if is_repeated else "no request is repeated: needs --sessions or a get"
+            yield StepWitness("a client gets a reply on a later connection", _answers_later, why_none)
+        if self.check_quorum:
+            why_none = None if self.servers > 1 else "a single server is a quorum: needs --servers 2 or more"
+            yield StepWitness("a leader that nobody answers steps down", _gives_up_office, why_none)
+        if self.storage is Durability.ASYNC and self.restarts != 0:
+            yield StepWitness("a restart loses unsynced data", _loses_unsynced)
 
     def _events(self, clients: int) -> Iterator[Spontaneous]:
         yield from (Spontaneous(Begin(client)) for client in range(clients))
@@ -164,11 +204,16 @@ class StoreBounds:
                 yield Spontaneous(event, None if limit is None else name, fault=isinstance(event, Restart))
         if self.late_apply:
             yield Spontaneous(Apply())
+        if self.check_quorum:
+            yield from (Spontaneous(CheckQuorum(each)) for each in (False, True))
         if self.expiry:
             yield Spontaneous(Tick())
         if self.forwards:
             yield from (Spontaneous(TimeUp(client)) for client in range(clients))
             yield Spontaneous(LeaderLost())
+        if self.connections > 1:
+            yield from (Spontaneous(ConnectionEnd(client)) for client in range(clients))
+            yield Spontaneous(PeerLost())
 
 
 def _set_up(clients: int, *, expiry: bool) -> tuple[Log, tuple[int, ...]]:
@@ -224,7 +269,22 @@ def _passes_back(_before: object, event: object, _after: object, messages: tuple
             return False
 
 
-PASSED_BACK = StepWitness("a client gets the reply to what was passed on", _passes_back)
+def _answers_later(before: object, event: object, after: object, _messages: tuple[object, ...]) -> bool:
+    match event:
+        case Deliver(Answer(request=request)):
+            return request.connection > 0 and after != before
+        case _:
+            return False
+
+
+def _gives_up_office(before: object, event: object, after: object, _messages: tuple[object, ...]) -> bool:
+    return isinstance(event, CheckQuorum) and after != before
+
+
+def _loses_unsynced(before: object, event: object, after: object, _messages: tuple[object, ...]) -> bool:
+    if not (isinstance(event, Restart) and isinstance(before, StoreServer) and isinstance(after, StoreServer)):
+        return False
+    return after.node.on_disk != before.node.in_memory
 
 
 def _last_commit(server: StoreServer) -> int:
@@ -251,6 +311,9 @@ def rename_local(local: StoreServer | Clients, p: tuple[int, ...]) -> StoreServe
         round_reads=renamed(local.round_reads),
         confirmed_reads=tuple((index, renamed(reads)) for index, reads in local.confirmed_reads),
         unrouted=renamed(local.unrouted),
+        durable=None
+        if local.durable is None
+        else replace(local.durable, voted_for=renamed_optional(local.durable.voted_for, p)),
         passed=tuple(
             replace(each, arrival=renamed_alone(each.arrival), leader=renamed_id(each.leader, p))
             for each in local.passed

@@ -5,6 +5,11 @@ messages each of these requests arrives whenever it likes, any number of times, 
 asks one server after another, and repeats what got no answer. Writes are in sessions (§8 of the paper, §6.3 of the
 dissertation), one for each client, which are open from the beginning.
 
+If servers pass requests on, a client asks one server on one connection. When that ends, the answer is lost, and the
+client repeats a read or a write in a session at any server, as `quorate.client.retries` does: the write is in doubt
+from then on, whatever a server says later. It uses the number of a write again if that surely took no effect, and gives
+the session up after a write in doubt. A write without a session isn't repeated, and nothing is known of it.
+
 One node has all clients, so its record has all invocations and replies in the order of real time.
 """
 
@@ -49,6 +54,13 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionEnd:
+    """The connection on which a client waits for an answer ends."""
+
+    client: int
+
+
+@dataclass(frozen=True, slots=True)
 class Invocation:
     """A client asked."""
 
@@ -76,10 +88,10 @@ HistoryRecord = tuple[Invocation | Return | Failure, ...]
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """The state of all clients: for each its position in its script, and whether it waits; and the history of all."""
+    """The state of all clients: for each its position in its script, and what it waits for; and the history of all."""
 
     positions: tuple[int, ...]
-    waiting: tuple[bool, ...]
+    waiting: tuple[RequestId | None, ...]
     record: HistoryRecord = ()
 
 
@@ -101,23 +113,27 @@ def parse_scripts(text: str) -> Scripts:
 class ClientAdapter:
     """The step function of the clients' node, which has the number `node` in messages; `servers` are numbered, too.
 
-    With `asks_one` a client asks one server, any of them, instead of all.
+    With `asks_one` a client asks one server, any of them, instead of all, on up to so many `connections`.
     """
 
     scripts: Scripts
     servers: tuple[int, ...]
     node: int
+    has_sessions: bool
     asks_one: bool = False
+    connections: int = 1
 
     def initial(self) -> Clients:
         """Return clients that have asked nothing."""
-        return Clients((0,) * len(self.scripts), (False,) * len(self.scripts))
+        return Clients((0,) * len(self.scripts), (None,) * len(self.scripts))
 
     def step(self, clients: Clients, event: object) -> tuple[Outcome, ...]:
         """Return the outcomes of `event`."""
         match event:
             case Begin(client):
                 return self._begin(clients, client)
+            case ConnectionEnd(client):
+                return self._disconnect(clients, client)
             case Deliver(Answer(request=request, reply=reply)):
                 return self._end(clients, Return(request, reply))
             case Deliver(NoReply(request=request, is_certain=is_certain)):
@@ -127,26 +143,54 @@ class ClientAdapter:
 
     def _begin(self, clients: Clients, client: int) -> tuple[Outcome, ...]:
         number = clients.positions[client]
-        if clients.waiting[client] or number == len(self.scripts[client]):
+        if clients.waiting[client] is not None or number == len(self.scripts[client]):
             return ()
         request = RequestId(client, number)
-        asking = replace(
-            clients,
-            waiting=_with(clients.waiting, client, value=True),
-            record=(*clients.record, Invocation(request)),
-        )
+        if self.has_sessions and is_write(self.scripts, request):
+            sequence = self._next_sequence(clients, client)
+            if sequence is None:
+                return ()
+            request = replace(request, sequence=sequence)
+        return self._ask(replace(clients, record=(*clients.record, Invocation(request))), request)
+
+    def _ask(self, clients: Clients, request: RequestId) -> tuple[Outcome, ...]:
+        asking = replace(clients, waiting=_with(clients.waiting, request.client, request))
         questions = tuple(Ask(self.node, server, request) for server in self.servers)
         if self.asks_one:
             return tuple(Outcome(asking, (question,)) for question in questions)
         return (Outcome(asking, questions),)
 
+    def _next_sequence(self, clients: Clients, client: int) -> int | None:
+        """Return the number of a client's next write in its session; None after a write in doubt."""
+        sequence = 1
+        for event in clients.record:
+            if event.request.client == client and is_write(self.scripts, event.request):
+                match event:
+                    case Return():
+                        sequence += 1
+                    case Failure(is_certain=False):
+                        return None
+                    case _:
+                        pass
+        return sequence
+
+    def _disconnect(self, clients: Clients, client: int) -> tuple[Outcome, ...]:
+        request = clients.waiting[client]
+        if request is None or request.connection + 1 == self.connections:
+            return ()
+        if is_write(self.scripts, request) and not self.has_sessions:
+            return self._end(clients, Failure(request, is_certain=False))
+        return self._ask(clients, replace(request, connection=request.connection + 1))
+
     def _end(self, clients: Clients, end: Return | Failure) -> tuple[Outcome, ...]:
         request, client = end.request, end.request.client
-        if not clients.waiting[client] or clients.positions[client] != request.number:
+        if clients.waiting[client] != request:
             return ()
+        if isinstance(end, Failure) and request.connection and is_write(self.scripts, request):
+            end = replace(end, is_certain=False)
         next_state = Clients(
             _with(clients.positions, client, request.number + 1),
-            _with(clients.waiting, client, value=False),
+            _with(clients.waiting, client, None),
             (*clients.record, end),
         )
         return (Outcome(next_state),)
@@ -162,14 +206,13 @@ def is_write(scripts: Scripts, request: RequestId) -> bool:
 
 
 def payload(scripts: Scripts, request: RequestId, session: int | None) -> bytes:
-    """Return what a client sends for a request; a write has the next number of its `session`, if there is one."""
+    """Return what a client sends for a request; a write is in its `session`, if there is one."""
     name = scripts[request.client][request.number]
     if name in QUERIES:
         return encode(Get(KEY.encode()))
     if session is None:
         return encode(WRITES[name])
-    sequence = sum(each in WRITES for each in scripts[request.client][: request.number + 1])
-    return encode(InSession(session, sequence, WRITES[name]))
+    return encode(InSession(session, request.sequence, WRITES[name]))
 
 
 def history_of(scripts: Scripts, record: HistoryRecord, *, expires: bool) -> History:
@@ -177,14 +220,14 @@ def history_of(scripts: Scripts, record: HistoryRecord, *, expires: bool) -> His
 
     The end of a session says that this request changed nothing, but an earlier repeat may have: nothing is known.
     """
-    operations: dict[RequestId, Operation] = {}
+    operations: dict[tuple[int, int], Operation] = {}
     for time, event in enumerate(record):
-        request = event.request
-        name = scripts[request.client][request.number]
+        client, number = request = event.request.client, event.request.number
+        name = scripts[client][number]
         match event:
             case Invocation():
                 operations[request] = Operation(
-                    time + 1, f"c{request.client}", name, WORDS[name], time, None, None, OperationOutcome.UNKNOWN
+                    time + 1, f"c{client}", name, WORDS[name], time, None, None, OperationOutcome.UNKNOWN
                 )
             case Return(reply=reply):
                 value = _reply(reply)

@@ -9,10 +9,16 @@ from quorate.runtime.outcomes import Outcome
 
 @dataclass(frozen=True, slots=True, order=True)
 class RequestId:
-    """A request: that of operation `number` of `client`, both counted from 0. Repeats have the same id."""
+    """A request: that of operation `number` of `client`, both counted from 0. Repeats have the same id.
+
+    A client's request on a later connection has another `connection`, counted from 0, and a write the number `sequence`
+    in its session, if there is one.
+    """
 
     client: int
     number: int
+    connection: int = 0
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,18 @@ What runs is the code of a server: `quorate.raft.step`, the state machine `KeyVa
 server's `Applier`, `Proposals`, `PendingReads` and `Forwarding`, which are made anew for each step from the local state
 (turn.py). This file says which events happen within the bounds.
 
-Left out are the disk that is behind (a step is durable at once) and, unless `late_apply` is set, entries that wait to
-be applied. If `forwards` is 0, a server that doesn't lead ignores requests, and requests have no deadlines.
+Unless `late_apply` is set, entries don't wait to be applied. If `forwards` is 0, a server that doesn't lead ignores
+requests, and requests have no deadlines.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from quorate import raft as code
 from quorate_check.core.system import Deliver, Outcome
-from quorate_check.raft.subject import Compact, Restart
+from quorate_check.raft.subject import CheckQuorum, Compact, Confirmation, Restart
 from quorate_check.store.clients import is_write
 from quorate_check.store.messages import Ask, PassedBack, PassedOn, RequestId
 from quorate_check.store.state import Arrival, MapHistory, StoreServer
@@ -44,6 +45,11 @@ class LeaderLost:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerLost:
+    """The server's connection to one that it passed requests on to ends."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServerAdapter:
     """The step function of a server within bounds; `last_ms` is the latest time of a clock."""
 
@@ -58,12 +64,23 @@ class ServerAdapter:
                 return (Outcome(replace(server, clock=server.clock + 1)),) if server.clock < self.last_ms else ()
             case Restart():
                 return (Outcome(restarted(server)),)
+            case PeerLost():
+                return tuple(self._after_loss(server, peer) for peer in sorted(server.awaited))
             case _ if self._happens(server, event):
-                turn = Turn(self.setting, server)
-                _give(turn, event)
-                return (turn.outcome(),)
+                turn, outcome = self._turn(server, event)
+                return (outcome, *(self._turn(server, event, stall)[1] for stall in turn.stalls))
             case _:
                 return ()
+
+    def _after_loss(self, server: StoreServer, peer: int) -> Outcome:
+        turn = Turn(self.setting, server)
+        turn.lose_peer(peer)
+        return turn.outcome()
+
+    def _turn(self, server: StoreServer, event: object, stall: tuple[int, int] | None = None) -> tuple[Turn, Outcome]:
+        turn = Turn(self.setting, server, stall)
+        _give(turn, event)
+        return turn, turn.outcome()
 
     def _happens(self, server: StoreServer, event: object) -> bool:  # noqa: PLR0911 - one for each event
         """Whether the bounds and a connection, which delivers no request twice, let an event happen."""
@@ -78,7 +95,7 @@ class ServerAdapter:
                 return True
             case code.ElectionTimeout():
                 return not leads and core.current_term < self.max_term
-            case code.HeartbeatTimeout():
+            case code.HeartbeatTimeout() | CheckQuorum():
                 return leads
             case Apply():
                 return server.map.applied_index < core.last_applied
@@ -113,12 +130,10 @@ def _arrival(message: Ask | PassedOn) -> Arrival:
 def _give(turn: Turn, event: object) -> None:
     """Give an event that happens to the parts of a server."""
     match event:
-        case Deliver(Ask() | PassedOn() as message):
-            turn.take(_arrival(message))
-        case Deliver(PassedBack() as message):
-            turn.take_back(message)
         case Deliver(message):
-            turn.step(code.Receive(message))
+            _deliver(turn, message)
+        case CheckQuorum(has_quorum=has_quorum):
+            turn.check_quorum(has_quorum=has_quorum)
         case code.ElectionTimeout() | code.HeartbeatTimeout():
             turn.step(event)
         case Apply():
@@ -131,14 +146,24 @@ def _give(turn: Turn, event: object) -> None:
             turn.lose_leaders()
 
 
+def _deliver(turn: Turn, message: Any) -> None:  # noqa: ANN401 - of the core, of clients, of servers or of a disk
+    match message:
+        case Ask() | PassedOn():
+            turn.take(_arrival(message))
+        case PassedBack():
+            turn.take_back(message)
+        case Confirmation(persisted=persisted):
+            turn.step(persisted)
+        case _:
+            turn.step(code.Receive(message))
+
+
 def restarted(server: StoreServer) -> StoreServer:
     """Return a server after a crash: what its disk has, and the map of the snapshot there; its clock goes on.
 
     So do its numbers, which begin anew at random: none is the same as before.
     """
-    core = server.core
-    durable = code.Durable(core.current_term, core.voted_for, core.log)
-    beginning = booted(core.config, core.id, durable, server.clock)
+    beginning = booted(server.core.config, server.core.id, server.node.on_disk, server.clock)
     return replace(beginning, last_number=server.last_number, arrivals=server.arrivals)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from quorate import raft as code
+from quorate_check.raft.subject import CoreNode
 from quorate_check.store.messages import RequestId
 
 
@@ -58,7 +59,7 @@ class MapHistory:
 
 @dataclass(frozen=True, slots=True)
 class StoreServer:
-    """A server's local state; `clock` is in milliseconds.
+    """A server's local state; `clock` is in milliseconds, `durable` as in quorate_check.raft.subject.CoreNode.
 
     `next_reads` wait for a round, `round_reads` are those of the round under way, `confirmed_reads` those of confirmed
     rounds with their read index. Where servers pass requests on, `unrouted` wait for a leader, `passed` for an answer
@@ -77,6 +78,17 @@ class StoreServer:
     passed: tuple[Waiting, ...] = ()
     last_number: int = 0
     arrivals: tuple[Arrival, ...] = ()
+    durable: code.Durable | None = None
+
+    @property
+    def node(self) -> CoreNode:
+        """The server without what its clients ask, as Raft's."""
+        return CoreNode(self.core, self.durable)
+
+    @property
+    def awaited(self) -> frozenset[int]:
+        """The peers to which requests were passed on, if no connection with them has ended since."""
+        return frozenset(each.leader for each in self.passed if not each.is_lost)
 
     @property
     def pending(self) -> Iterator[Arrival]:

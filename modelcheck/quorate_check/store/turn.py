@@ -12,7 +12,6 @@ from math import inf
 from typing import Any, Final, assert_never
 
 from quorate import raft as code
-from quorate.disk import add
 from quorate.raft_server import messages as m
 from quorate.raft_server.applier import Applier
 from quorate.raft_server.forwarding import Forwarding, Passed
@@ -22,6 +21,8 @@ from quorate.runtime.outcomes import Done, NotDone, Unknown
 from quorate.runtime.outcomes import Outcome as ClientOutcome
 from quorate.runtime.requests import Proposals, Request, RequestPhase
 from quorate_check.core.system import Outcome
+from quorate_check.raft.disks import stalling_writes
+from quorate_check.raft.subject import CoreNode, sent_with, with_answers, without_answers
 from quorate_check.store.clients import Scripts, is_write, payload
 from quorate_check.store.messages import Answer, NoReply, PassedBack, PassedOn, RequestId
 from quorate_check.store.rebuilt_map import RebuiltMap
@@ -38,7 +39,8 @@ class Setting:
 
     `sessions` has the number of each client's session, and is empty if writes have none; `rounds` is the largest number
     of rounds of reads in a term, `last_index` the last index of the longest log, `forwards` the largest number of
-    requests that a server passes on, `clients` the number of the clients' node in messages.
+    requests that a server passes on, `clients` the number of the clients' node in messages. With `late_disk` writes
+    are confirmed late, and a crash may lose the latest (quorate_check.raft.disks.Stalling).
     """
 
     scripts: Scripts
@@ -46,6 +48,7 @@ class Setting:
     last_index: int
     rounds: int
     late_apply: bool
+    late_disk: bool
     forwards: int
     clients: int
 
@@ -71,11 +74,17 @@ class _NoAgreement:
 
 
 class Turn:
-    """The parts of a server, made from its local state; what they do in one step; and the local state after it."""
+    """The parts of a server, made from its local state; what they do in one step; and the local state after it.
 
-    def __init__(self, setting: Setting, server: StoreServer) -> None:
+    A disk that is late may stall at each write of the turn. The turn is then run again for each of `stalls`: which
+    write it is, and which of the possible contents of the disk it leaves; `stall` is one of them.
+    """
+
+    def __init__(self, setting: Setting, server: StoreServer, stall: tuple[int, int] | None = None) -> None:
         self._setting, self._server = setting, server
-        self._core = server.core
+        self._core, self._durable = server.core, server.durable
+        self.stalls: list[tuple[int, int]] = []
+        self._stall, self._writes = stall, 0
         self._map = RebuiltMap(server.map, server.clock)
         self._sent: list[Any] = []
         self._confirmations: deque[code.Persisted] = deque()
@@ -128,6 +137,10 @@ class Turn:
             if arrival.request.client == client:
                 request.give_up("timed out")
 
+    def lose_peer(self, peer: int) -> None:
+        """Take note that a connection with `peer` has ended."""
+        self._forwarding.disconnected(peer, SOON)
+
     def lose_leaders(self) -> None:
         """Wait no longer for leaders that were lost or aren't heard."""
         self._forwarding.expire(LATE)
@@ -165,15 +178,13 @@ class Turn:
         """Give an event to the core."""
         if isinstance(event, code.ElectionTimeout):
             self._forwarding.unheard(SOON)
+        self._step(event)
+
+    def _step(self, event: code.Event) -> None:
         before = self._core
-        output = code.step(before, event)
+        output = without_answers(code.step(before, event))
         self._core = output.state
-        queue, leaving = add((), output.persist, output.send_now, output.send_when_durable)
-        self._sent += leaving
-        for write in queue:  # which is durable at once
-            self._sent += write.messages
-            if write.persist.confirmation is not None:
-                self._confirmations.append(write.persist.confirmation)
+        self._store(before, output)
         if output.state.reads is not before.reads:
             self._reads.follow(before.reads, output)
         if output.install is not None:
@@ -183,6 +194,28 @@ class Turn:
             self.apply()
         if place(before) != place(self._core):
             self._change_role()
+
+    def _store(self, before: code.State, output: code.Output) -> None:
+        """Give the disk the write of a step, and send what may leave."""
+        if not self._setting.late_disk:
+            self._sent += sent_with(output)
+            if output.persist is not None and output.persist.confirmation is not None:
+                self._confirmations.append(output.persist.confirmation)
+            return
+        ways = stalling_writes(CoreNode(before, self._durable), output)
+        write, way = self._writes, 0
+        if len(ways) > 1:
+            self.stalls += [(write, other) for other in range(1, len(ways))]
+            self._writes += 1
+            if self._stall is not None and self._stall[0] == write:
+                way = self._stall[1]
+        self._durable, sent = ways[way]
+        self._sent += sent
+
+    def check_quorum(self, *, has_quorum: bool) -> None:
+        """End an election timeout of a leader, in which all the others have answered it, or nobody has."""
+        self._core = with_answers(self._core, has_quorum=has_quorum)
+        self._step(code.ElectionTimeout())
 
     def _change_role(self) -> None:
         if self._core.role is not code.Role.LEADER:
@@ -245,6 +278,7 @@ class Turn:
             ),
             self._forwarding.last_number,
             self._new_arrivals,
+            self._durable,
         )
 
     @property

@@ -13,10 +13,18 @@ from quorate.store.replies import Failure as ErrorReply
 from quorate.store.replies import SimpleString
 from quorate_check.raft import pictures
 from quorate_check.raft import words as raft
-from quorate_check.raft.subject import CoreNode
-from quorate_check.store.clients import Begin, Clients, Failure, HistoryRecord, Invocation, Return, Scripts
+from quorate_check.store.clients import (
+    Begin,
+    Clients,
+    ConnectionEnd,
+    Failure,
+    HistoryRecord,
+    Invocation,
+    Return,
+    Scripts,
+)
 from quorate_check.store.messages import Answer, Ask, NoReply, PassedBack, PassedOn, RequestId
-from quorate_check.store.server import Apply, LeaderLost, Tick, TimeUp
+from quorate_check.store.server import Apply, LeaderLost, PeerLost, Tick, TimeUp
 from quorate_check.store.state import StoreServer
 from quorate_check.tell.described import Box, Described
 
@@ -24,6 +32,7 @@ EVENTS: dict[type, str] = {
     Apply: "applies what is committed",
     Tick: "its clock passes the deadline",
     LeaderLost: "waits no longer for the lost leader",
+    PeerLost: "its connection to the leader ends",
 }
 Local = StoreServer | Clients
 
@@ -42,13 +51,13 @@ def described(scripts: Scripts) -> Described:
 
     def marks(before: Local, after: Local) -> tuple[str, ...]:
         if isinstance(before, StoreServer) and isinstance(after, StoreServer):
-            return (*pictures.marks_of_core(CoreNode(before.core), CoreNode(after.core)), *_own_changes(before, after))
+            return (*pictures.marks_of_core(before.node, after.node), *_own_changes(before, after))
         return tuple(_changes(scripts, before, after))
 
     def facts(local: Local) -> tuple[tuple[str, str], ...]:
         if isinstance(local, Clients):
             return (("history", " ".join(record_lines(scripts, local.record)) or "empty"),)
-        core = [fact for fact in pictures.facts(CoreNode(local.core)) if fact[0] not in {"terms led", "applied", "log"}]
+        core = [fact for fact in pictures.facts(local.node) if fact[0] not in {"terms led", "applied", "log"}]
         return (
             *core,
             ("log", " ".join(f"[{box.text}]" for box in _log(local.core))),
@@ -71,7 +80,8 @@ def described(scripts: Scripts) -> Described:
 
 def request_text(scripts: Scripts, request: RequestId) -> str:
     """Return an operation and its client, counted from 1."""
-    return f"{scripts[request.client][request.number]} of client {request.client + 1}"
+    again = f", asked on connection {request.connection + 1}" if request.connection else ""
+    return f"{scripts[request.client][request.number]} of client {request.client + 1}{again}"
 
 
 def reply_text(encoded: bytes) -> str:
@@ -118,6 +128,8 @@ def _event(scripts: Scripts, event: Any, of_core: Callable[[Any], str]) -> str: 
             text = f"{_outcome_text(outcome)}, passed back"
         case Begin(client):
             text = f"client {client + 1} begins an operation"
+        case ConnectionEnd(client):
+            text = f"the connection of client {client + 1} ends"
         case TimeUp(client):
             text = f"the requests of client {client + 1} time out"
         case _:
@@ -141,8 +153,8 @@ def _changes(scripts: Scripts, before: Local, after: Local) -> Iterator[str]:
     if isinstance(before, Clients) and isinstance(after, Clients):
         yield from (line[:-1] for line in record_lines(scripts, after.record[len(before.record) :]))
     elif isinstance(before, StoreServer) and isinstance(after, StoreServer):
-        if before.core != after.core:
-            yield raft.describe_change(CoreNode(before.core), CoreNode(after.core))
+        if before.node != after.node:
+            yield raft.describe_change(before.node, after.node)
         yield from _own_changes(before, after)
 
 
@@ -158,7 +170,7 @@ def _own_changes(before: StoreServer, after: StoreServer) -> Iterator[str]:
 
 
 def _picture(server: StoreServer) -> pictures.ServerPicture:
-    return pictures.core_picture(CoreNode(server.core))
+    return pictures.core_picture(server.node)
 
 
 def _log(core: code.State) -> tuple[Box, ...]:
