@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from quorate import raft
 from quorate.raft import Event, Output, Persist, State, step
 from quorate.raft_server.settings import served_config
+from quorate_check.api.registry import DefaultRun
 from quorate_check.cli.default import DEFAULT_CHECK
 from quorate_check.core.behaviour import RAISED
 from quorate_check.core.system import NetworkKind
@@ -75,3 +77,19 @@ def test_the_default_check_explores_the_served_configuration_first() -> None:
     assert isinstance(bounds, RaftBounds)
     assert (bounds.network, bounds.storage, bounds.restarts) == (NetworkKind.ANY, Durability.ASYNC, 1)
     assert {node.state.config for node in bounds.system().initial} == {served_config((1, 2, 3))}
+
+
+@pytest.mark.parametrize("run", DEFAULT_CHECK, ids=lambda run: run.name)
+def test_each_run_says_in_which_way_its_core_and_disk_are_not_served(run: DefaultRun) -> None:
+    """So a run that says nothing of that explores the configuration that `quorate serve` makes, and a late disk."""
+    bounds: Any = run.bounds
+    servers = [getattr(local, "state", getattr(local, "core", None)) for local in bounds.system().initial]
+    (config,) = {server.config for server in servers if server is not None}
+    served = served_config(config.members)
+    names = {"pre_vote": "no pre-vote", "no_op": "no no-op", "check_quorum": "no CheckQuorum"}
+    missing = [text for name, text in names.items() if getattr(config, name) != getattr(served, name)]
+    missing += ["a disk that is never behind"] * (bounds.storage is Durability.SYNC)
+    assert replace(config, **dict.fromkeys(names, True)) == served
+    assert run.purpose.endswith(
+        f"Unlike what is served: {', '.join(missing)}." if missing else "The core and its disk are as they are served."
+    )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from quorate_check.api.registry import DefaultRun, Registered, Subject
 from quorate_check.core.system import NetworkKind
-from quorate_check.raft.bounds import SERVED, RaftBounds
+from quorate_check.raft.bounds import SERVED, RaftBounds, unlike_served
 from quorate_check.raft.conformance import check as conformance
 from quorate_check.raft.ladder import words as ladder
 from quorate_check.raft.ladder.rungs import rung_system
@@ -16,35 +16,45 @@ from quorate_check.raft.subject import Durability
 from quorate_check.raft.traitor.bounds import SUBJECT as TRAITOR
 from quorate_check.raft.traitor.bounds import TraitorBounds
 
-ANY = NetworkKind.ANY
+NEVER_BEHIND = replace(SERVED, storage=Durability.SYNC, restarts=0)
+FIGURE_2 = RaftBounds(network=NetworkKind.ANY, max_log=1)
+
+
+def run(name: str, purpose: str, bounds: RaftBounds) -> DefaultRun:
+    """Return a run that says in which way its core and its disk aren't those that are served."""
+    return DefaultRun(name, f"{purpose} {unlike_served(bounds)}", bounds)
+
+
 DEFAULT_CHECK: tuple[DefaultRun, ...] = (
-    DefaultRun(
+    run(
         "as it is served",
-        "Pre-vote, CheckQuorum, no-op and a disk that is behind the memory, as `quorate serve` runs them; a crash "
-        "loses writes that aren't durable, and the core learns late which ones are.",
+        "A crash loses writes that aren't durable, and the core learns late which ones are.",
         SERVED,
     ),
-    DefaultRun(
-        "longer logs and any number of restarts",
-        "With a synchronous disk and without CheckQuorum servers may restart whenever they like, with logs of two.",
-        replace(SERVED, storage=Durability.SYNC, check_quorum=False, max_log=2, restarts=None),
+    run(
+        "longer logs",
+        "Leaders take clients' requests, and find entries of earlier terms behind which they put their own.",
+        replace(NEVER_BEHIND, max_log=2),
     ),
-    DefaultRun(
-        "three terms",
+    run("any number of restarts", "Servers restart whenever they like.", replace(NEVER_BEHIND, restarts=None)),
+    run("three terms", "A third leader comes after two others.", replace(NEVER_BEHIND, max_term=3)),
+    run(
+        "as in Figure 2",
         "A third leader finds logs that two earlier leaders left, with entries of terms before its own.",
-        RaftBounds(network=ANY, max_term=3, max_log=1),
+        replace(FIGURE_2, max_term=3),
     ),
-    DefaultRun(
-        "four servers",
-        "An even number of servers, of which half are no majority.",
-        RaftBounds(network=ANY, servers=4, max_log=1),
-    ),
-    DefaultRun(
+    run("four servers", "An even number of servers, of which half are no majority.", replace(FIGURE_2, servers=4)),
+    run(
         "snapshots",
         "A server compacts its log, and a follower that lags behind gets the snapshot instead of entries.",
-        RaftBounds(network=ANY, max_log=3, snapshots=1),
+        replace(FIGURE_2, max_log=3, snapshots=1),
     ),
-    DefaultRun(
+    run(
+        "a leader that hands over",
+        "A follower stands because its leader asked it to, and others that follow the leader vote for it.",
+        replace(SERVED, restarts=0, transfers=1),
+    ),
+    run(
         "ordered network",
         "Every link is first-in first-out, as TCP is while a connection lasts; without symmetry reduction.",
         RaftBounds(in_flight=4, proposals=2, drops=1, network=NetworkKind.ORDERED, symmetry=False),
