@@ -7,7 +7,8 @@ import pytest
 
 import quick_loop
 from impl_cluster import after, leader, log_of
-from quorate.raft import AppendEntriesReply, Persisted, Propose, Role
+from patience import PATIENCE_S
+from quorate.raft import AppendEntriesReply, Persisted, PreVote, PreVoteReply, Propose, RequestVoteReply, Role
 from quorate.raft_server.hearing import CheckTimer, disk_is_in_the_way, is_answer
 from quorate.raft_server.interfaces import PeerMessage
 from quorate.raft_server.messages import ChunkTaken, Farewell, Forward, SignOfLife, StateDigest
@@ -90,3 +91,48 @@ def led_on(reaches_leader: Callable[[PeerMessage], bool]) -> bool:
 def test_a_leader_leads_on_while_it_is_answered(reaches_leader: Callable[[PeerMessage], bool], leads: bool) -> None:  # noqa: FBT001
     """By either kind of answer; followers hear it all the time, so that nobody else stands before it steps down."""
     assert led_on(reaches_leader) is leads
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Look each millisecond, which passes at once."""
+    while True:
+        if holds():
+            return
+        await asyncio.sleep(0.001)
+
+
+def led_again_s(heartbeats: int) -> float:
+    """How long a server leads again if it is elected and nobody answers it, after it led for so many heartbeats."""
+
+    async def main() -> float:
+        settings = Settings()
+        servers, loop = Servers(settings), asyncio.get_running_loop()
+        try:
+            leader = await servers.start()
+            await asyncio.sleep(heartbeats * settings.heartbeat_s)
+            me, term = leader.status().node_id, servers.term
+            for member, wire in servers.wires.items():
+                # Only this server is elected, and it hears nothing but votes.
+                wire.passes = lambda peer, message, member=member: (
+                    isinstance(message, PreVoteReply | RequestVoteReply)
+                    if peer == me
+                    else member == me or not isinstance(message, PreVote)
+                )
+            leader.step_down()
+            async with asyncio.timeout(PATIENCE_S):
+                await until(lambda: leader.state.role is Role.LEADER)
+                assert servers.term > term
+                since = loop.time()
+                await until(lambda: leader.state.role is not Role.LEADER)
+            return loop.time() - since
+        finally:
+            await servers.stop()
+
+    return quick_loop.run(main)
+
+
+@pytest.mark.parametrize("heartbeats", range(1, 7))
+def test_who_leads_again_has_a_whole_timeout_to_be_answered(heartbeats: int) -> None:
+    """However much of one had passed when it last stopped leading; the first heartbeat may follow at once."""
+    settings = Settings()
+    assert led_again_s(heartbeats) >= settings.election_timeout_s - settings.heartbeat_s
