@@ -18,14 +18,14 @@ from quorate_check.api.extras import has_z3
 from quorate_check.api.registry import DefaultRun
 from quorate_check.bft.bounds import BftBounds
 from quorate_check.bft.conformance.check import DEFAULT_RUNS as BYZANTINE_RUNS
-from quorate_check.cli import bench, main, options
+from quorate_check.cli import bench, default, main, options
 from quorate_check.cli.default import DEFAULT_CHECK
 from quorate_check.cli.options import raft_bounds
 from quorate_check.cli.output import console
 from quorate_check.cli.running import interruptible
 from quorate_check.conformance.runs import NamedBounds
 from quorate_check.core.system import NetworkKind, System
-from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.bounds import SERVED, RaftBounds
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.raft.subject import Durability
 from raft_promises import NOBODY_LEADS
@@ -286,7 +286,7 @@ def test_the_default_check_runs_its_list_and_reports_each(
         DefaultRun("two", "terms", RaftBounds(servers=1, restarts=1)),
     )
     monkeypatch.setattr("quorate_check.cli.default.DEFAULT_CHECK", runs)
-    monkeypatch.setattr("quorate_check.cli.default.CONFORMANCE", NamedBounds("steps", RaftBounds(servers=1)))
+    monkeypatch.setattr("quorate_check.cli.default.CONFORMANCE", (NamedBounds("steps", RaftBounds(servers=1)),))
     monkeypatch.setattr("quorate_check.cli.default.BYZANTINE", BftBounds(max_view=1))
     monkeypatch.setattr("quorate_check.cli.default.BYZANTINE_CONFORMANCE", BYZANTINE_RUNS[:1])
     monkeypatch.setattr("quorate_check.cli.default.SPECIFICATION", SpecBounds(servers=1))
@@ -311,6 +311,11 @@ def test_the_default_check_runs_its_list_and_reports_each(
     assert report["states"] == sum(run["states"] for run in report["runs"])
     assert report["verdict"] == "unknown"
     assert "no run ever saw: a conflicting suffix is truncated" in report["conclusion"]
+
+
+def test_the_default_check_explains_the_steps_of_the_core_that_it_explores_first() -> None:
+    """As it is served, with the same bounds."""
+    assert default.CONFORMANCE[0].bounds == DEFAULT_CHECK[0].bounds == SERVED
 
 
 def test_every_witness_is_possible_somewhere_in_the_default_check() -> None:

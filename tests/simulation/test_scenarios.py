@@ -23,6 +23,7 @@ from simulation.judge import judge, replay_command
 from simulation.loop import SimulationError
 from simulation.scenario import Fault, Kind, Scenario, scenarios
 from simulation.world import Run
+from traced_cluster import judged
 
 ROOT = Path(__file__).resolve().parents[2]
 # QUORATE_EXAMPLES=2000 looks for what the usual, fixed examples don't show.
@@ -53,6 +54,16 @@ EXHAUSTING = Scenario(
         Fault(Kind.STOP, at_ms=5_900, for_ms=300),
     ),
     snapshot_bytes=1_000,
+    traced=True,
+)
+INTERRUPTED = Scenario(
+    seed=2,
+    faults=(
+        Fault(Kind.SLOW_DISK, at_ms=500, for_ms=2_500, amount=30),
+        Fault(Kind.CRASH, at_ms=1_000, for_ms=200),
+        Fault(Kind.SLOW_DISK, at_ms=1_400, for_ms=1_500, amount=30),
+        Fault(Kind.POWER_CUT, at_ms=1_800, for_ms=200),
+    ),
     traced=True,
 )
 LOSES = Scenario(seed=1, faults=(Fault(Kind.POWER_CUT, at_ms=1_500, for_ms=100),), lying_disks=True)
@@ -102,6 +113,18 @@ def test_everything_that_servers_say_is_said_in_a_simulation() -> None:
     assert messages | outcomes <= {what for what, times in counts.items() if times}
 
 
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_writes_that_crashes_lose_are_explained_by_disks_that_stalled(seed: int, tmp_path: Path) -> None:
+    """Slow disks have writes of leaders and of followers before them when the power is cut."""
+    judge(replace(INTERRUPTED, seed=seed), keep=tmp_path)
+    check = judged(tmp_path / "traces")
+    assert check.finding is None
+    assert check.counts.lossy_restarts == 3
+    stalled = {sequence[1:] for sequence in check.sequences if sequence[:1] == ("stall_disk",)}
+    assert ("handle_append_entries",) in stalled
+    assert "client_request" in {name for sequence in stalled for name in sequence}
+
+
 def replayed(scenario: Scenario, hash_seed: int) -> tuple[int, str]:
     """Exit status and output of the command that replays a scenario."""
     command = shlex.split(replay_command(scenario))
@@ -141,9 +164,9 @@ def test_what_a_replay_leaves_can_be_judged_by_the_commands(tmp_path: Path) -> N
     folder = tmp_path / "kept"
     command = [*shlex.split(replay_command(EXHAUSTING))[1:], str(folder)]
     subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, timeout=PROGRAM_S, check=True)
-    for judged in (["history", str(folder / "history.ndjson")], ["trace", str(folder / "traces")]):
+    for command in (["history", str(folder / "history.ndjson")], ["trace", str(folder / "traces")]):
         model_check = Path(sys.executable).with_name("model-check")
-        done = subprocess.run([model_check, *judged], capture_output=True, text=True, timeout=PROGRAM_S, check=False)
+        done = subprocess.run([model_check, *command], capture_output=True, text=True, timeout=PROGRAM_S, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -31,7 +31,7 @@ from quorate_check.tell.report import Report
 from quorate_check.tell.summary import SideCheck, Summary, print_summary
 
 DEFAULT_CHECK = registry.default_check()
-CONFORMANCE = RAFT_RUNS[1]  # the run with the most actions
+CONFORMANCE = RAFT_RUNS[:3]  # as it is served
 BYZANTINE = BftBounds()
 BYZANTINE_CONFORMANCE = BYZANTINE_RUNS[:2]
 SPECIFICATION = SpecBounds()  # the bounds of MCRaft.cfg
@@ -80,7 +80,7 @@ def _search_job(number: int, run: DefaultRun, search: Search) -> Job:
 
 def _side_jobs(search: Search) -> Iterator[Job]:
     def conformance_of_raft(output: Output) -> SideCheck:
-        return _side_check("conformance of Raft", check_conformance(output, search, (CONFORMANCE,))[0])
+        return _side_check("conformance of Raft", check_conformance(output, search, CONFORMANCE)[0])
 
     def conformance_of_bft(output: Output) -> SideCheck:
         return _side_check("conformance of BFT", check_bft_conformance(output, search, BYZANTINE_CONFORMANCE)[0])

@@ -81,7 +81,8 @@ class Conformance(Explanations[LocalStep]):
     def system(self, bounds: RaftBounds) -> System:
         """Return the core within `bounds` as a system whose only invariant is conformance.
 
-        Raises UnusableSystemError for async storage on other networks: the specification has no queue of writes.
+        Raises UnusableSystemError for async storage on other networks. There writes wait in a queue, and only a crash
+        decides which are lost; so a state stands for one of the specification for each write that may be the first.
         """
         if bounds.storage is Durability.ASYNC and bounds.network is not ANY:
             raise UnusableSystemError("--storage async: conformance has a disk that stalls, so give --network any, too")
