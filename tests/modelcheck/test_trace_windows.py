@@ -182,10 +182,10 @@ class Agreement:
     _turn: Iterator[int] = field(default_factory=lambda: cycle(range(1009)))
 
     def holds(
-        self, before: CoreNode, event: CheckerEvent, after: CoreNode, said: tuple[Message | Confirmation, ...]
+        self, before: CoreNode, event: CheckerEvent, after: CoreNode, outgoing: tuple[Message | Confirmation, ...]
     ) -> bool:
         """Whether window and whole agree on this step, and on those next to it."""
-        sent = tuple(message for message in said if not isinstance(message, Confirmation))
+        sent = tuple(message for message in outgoing if not isinstance(message, Confirmation))
         steps = [(after, sent)]
         wrong = [(replace(after, state=state), messages) for state, messages in mutations(after.state, sent)]
         wrong += [(replace(after, durable=durable), sent) for durable in wrong_disks(after.state, after.durable)]
