@@ -23,7 +23,7 @@ from quorate_check.outside import tlc
 from quorate_check.outside.compare import Checker
 from quorate_check.outside.model import Model
 from quorate_check.outside.process import Limit
-from quorate_check.raft.bounds import OF_BOUNDED_NETWORKS, RaftBounds
+from quorate_check.raft.bounds import OF_BOUNDED_NETWORKS, SERVED, RaftBounds
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.raft.subject import Durability
 from quorate_check.tell.report import bounds_of
@@ -472,6 +472,18 @@ def test_the_claim_says_what_waits_for_the_disk() -> None:
         "3 servers, 2 terms, logs of 2, any number of messages in flight, lost, repeated and reordered, "
         "any number of writes waiting for each disk and for their confirmation, 2 client requests, 1 restart"
     )
+
+
+def test_the_claim_promises_no_requests_where_none_fits() -> None:
+    """A leader's no-op fills a log of one, so the bound on requests bounds nothing."""
+    bounds = replace(SERVED, max_term=1, storage=Durability.SYNC)
+    assert bounds.proposals == 2
+    assert "logs of 1, which a no-op fills, any number of messages" in str(bounds.claim)
+    assert "client request" not in str(bounds.claim)
+    limits = engine.Limits(memory=MEMORY)
+    tuples = [engine.explore(replace(bounds, proposals=n).system(), limits).tuples for n in (0, 2)]
+    assert tuples[0] == tuples[1]
+    assert "2 client requests" in str(replace(bounds, max_log=2).claim)
 
 
 @pytest.mark.parametrize("value", ["many", "-1", "1001"])

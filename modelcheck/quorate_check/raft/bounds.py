@@ -127,8 +127,13 @@ class RaftBounds:
         if self.network is not NetworkKind.ANY:
             return None
         limits = {noun: getattr(self, name) for name, noun in EVENT_NOUNS.items()}
+        logs = f"logs of {self.max_log}"
+        if self.no_op and self.max_log == 1:
+            logs += ", which a no-op fills"
+        if self.max_log <= self.no_op:  # a leader's log has no room for a request
+            del limits[EVENT_NOUNS["proposals"]]
         budgets = [_count_text(limit, noun) for noun, limit in limits.items() if limit != 0]
-        size = (counted(self.servers, "server"), counted(self.max_term, "term"), f"logs of {self.max_log}")
+        size = (counted(self.servers, "server"), counted(self.max_term, "term"), logs)
         if self.storage is Durability.ASYNC:
             budgets.insert(0, LATE_DISK)
         return ", ".join((*size, "any number of messages in flight, lost, repeated and reordered", *budgets))
