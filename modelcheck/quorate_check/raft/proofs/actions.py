@@ -67,11 +67,12 @@ FOLLOWER_TABLES: Final = {
 }
 NEW_TERM: Final = {
     "current(x, y)": "x != n & current(x, y) | x = n & y = u",
-    "left(x, y)": "x != n & left(x, y) | x = n & y < u",
+    "left(x, y)": "left(x, y) | x = n & y < u & !stalled(n)",
 }
 ACKNOWLEDGEMENT: Final = {
     **NO_CANDIDATE,
-    "acked(x, y, j)": "acked(x, y, j) | x = n & y = t & j <= e",
+    "acked(x, y, j)": "acked(x, y, j) | x = n & y = t & j <= e & !stalled(n)",
+    "knows(x, j, y)": "knows(x, j, y) | x = n & y = b & d < j & j <= c & j <= e",
 }
 OFFER: Final = (
     "current(n, t)",
@@ -90,37 +91,38 @@ OFFER: Final = (
 
 TIMEOUT: Final = Action(
     "timeout",
-    "A server becomes a candidate in a newer term, and votes for itself.",
+    "A server becomes a candidate in a newer term, and votes for itself; it asks nobody while its disk stalls.",
     "§5.2",
     ("timeout",),
     ("n", "t", "u", "i", "s", "v"),
     ("current(n, t)", "t < u", "!leads(n, t)", "last(n, i)", "entry(n, i, s, v)"),
     {
         **NEW_TERM,
-        "voted(x, y, z)": "voted(x, y, z) | x = n & y = u & z = n",
-        "spent(x, y)": "spent(x, y) | x = n & y = u",
+        "ballot(x, y)": "x != n & ballot(x, y) | x = n & y = n",
+        "voted(x, y, z)": "voted(x, y, z) | x = n & y = u & z = n & !stalled(n)",
         "candidate(x, y)": "x != n & candidate(x, y) | x = n & y = u",
-        "granted(x, y)": "x != n & granted(x, y) | x = n & y = n",
-        "stood(x, y, j, z)": "stood(x, y, j, z) | x = n & y = u & j = i & z = s",
+        "granted(x, y)": "x != n & granted(x, y) | x = n & y = n & !stalled(n)",
+        "stood(x, y, j, z)": "stood(x, y, j, z) | x = n & y = u & j = i & z = s & !stalled(n)",
     },
 )
 VOTE: Final = Action(
     "vote",
-    "A server votes, once in a term, and only for a log at least as complete as its own.",
+    "A server votes, once in a term, and only for a log at least as complete as its own; nobody hears of it while its "
+    "disk stalls.",
     "§5.2, §5.4.1",
     ("handle_request_vote",),
     ("n", "t", "c", "j", "r", "i", "s", "v"),
     (
         "current(n, t)",
         "stood(c, t, j, r)",
-        "spent(n, t) -> voted(n, t, c)",
+        "forall d. ballot(n, d) -> d = c",
         "last(n, i)",
         "entry(n, i, s, v)",
         "s < r | s = r & i <= j",
     ),
     {
-        "voted(x, y, z)": "voted(x, y, z) | x = n & y = t & z = c",
-        "spent(x, y)": "spent(x, y) | x = n & y = t",
+        "ballot(x, y)": "ballot(x, y) | x = n & y = c",
+        "voted(x, y, z)": "voted(x, y, z) | x = n & y = t & z = c & !stalled(n)",
     },
 )
 HEAR_VOTE: Final = Action(
@@ -137,17 +139,23 @@ BECOME_LEADER: Final = Action(
     "A candidate that a quorum voted for becomes leader; from then on it offers its log.",
     "§5.2",
     ("become_leader",),
-    ("n", "t", "i", "q"),
-    ("candidate(n, t)", "last(n, i)", "forall m. member(m, q) -> granted(n, m)"),
+    ("n", "t", "i", "q", "k"),
+    (
+        "candidate(n, t)",
+        "last(n, i)",
+        "forall m. member(m, q) -> m = n | granted(n, m)",
+        # Another server's vote, or its own on its disk.
+        "granted(n, k)",
+    ),
     {
         **NO_CANDIDATE,
         "leads(x, y)": "leads(x, y) | x = n & y = t",
         "led(x, y)": "led(x, y) | x = n & y = t",
         "started(y)": "started(y) | y = t",
+        "leader(t)": "n",
         "voters(t)": "q",
         "offered(y, j, r, z)": "y != t & offered(y, j, r, z) | y = t & entry(n, j, r, z)",
         "reach(t)": "i",
-        "acked(x, y, j)": "acked(x, y, j) | x = n & y = t & j <= i",
         "matched(x, y, j)": "matched(x, y, j) & x != n",
     },
 )
@@ -163,7 +171,6 @@ CLIENT_REQUEST: Final = Action(
         "last(x, j)": "x != n & last(x, j) | x = n & j = e",
         "offered(y, j, r, z)": "offered(y, j, r, z) | y = t & j = e & r = t & z = v",
         "reach(t)": "e",
-        "acked(x, y, j)": "acked(x, y, j) | x = n & y = t & j <= e",
     },
 )
 APPEND_KEEP: Final = Action(
@@ -172,7 +179,7 @@ APPEND_KEEP: Final = Action(
     "entries that it knows to be committed.",
     "§5.3, §7",
     ("handle_append_entries", "handle_install_snapshot"),
-    ("n", "t", "p", "r", "v", "w", "e", "h", "l", "c", "b", "a"),
+    ("n", "t", "p", "r", "v", "w", "e", "h", "l", "c", "b", "a", "d"),
     (
         *OFFER,
         "forall j, s. p < j & j <= e & (exists z. offered(t, j, s, z)) -> exists y. entry(n, j, s, y)",
@@ -189,7 +196,7 @@ APPEND_REPLACE: Final = Action(
     "entries that it knows to be committed.",
     "§5.3, §7",
     ("handle_append_entries", "handle_install_snapshot"),
-    ("n", "t", "p", "r", "v", "w", "e", "h", "l", "c", "b", "a", "k", "s", "z"),
+    ("n", "t", "p", "r", "v", "w", "e", "h", "l", "c", "b", "a", "d", "k", "s", "z"),
     (
         *OFFER,
         "offered(t, k, s, z)",
@@ -217,17 +224,20 @@ HEAR_ACK: Final = Action(
 )
 COUNT: Final = Action(
     "count",
-    "A leader knows that a quorum has an entry of its own term: it is committed, with all before.",
+    "A leader knows that a quorum has an entry of its own term on disk: it is committed, with all before.",
     "§5.3, §5.4.2",
     ("advance_commit_index",),
-    ("n", "t", "e", "q", "v", "a"),
+    ("n", "t", "e", "q", "v", "a", "d"),
     (
         "leads(n, t)",
         "counted(t) < e",
         "entry(n, e, t, v)",
         "forall m. member(m, q) -> m = n | matched(n, m, e)",
+        "member(n, q) & stalled(n) -> exists w. disk_entry(n, e, t, w)",
     ),
     {
+        "acked(x, y, j)": "acked(x, y, j) | x = n & y = t & j <= e & member(n, q)",
+        "knows(x, j, y)": "knows(x, j, y) | x = n & y = t & d < j & j <= e",
         "counted(t)": "e",
         "holders(t)": "q",
         "applied(x, j, s, z, y)": "applied(x, j, s, z, y) | x = n & y = t & a < j & j <= e & entry(n, j, s, z)",
@@ -240,16 +250,54 @@ ENTER_TERM: Final = Action(
     ("update_term",),
     ("n", "t", "u"),
     ("current(n, t)", "t < u"),
-    {**NEW_TERM, **FOLLOWER_TABLES},
+    {**NEW_TERM, **FOLLOWER_TABLES, "ballot(x, y)": "ballot(x, y) & x != n"},
 )
 FORGET: Final = Action(
     "forget",
-    "A server restarts or becomes a follower, and loses its voters and the progress of other servers.",
+    "A server becomes a follower, or restarts with a disk that has all, and loses its voters and the progress of others.",
     "§5.5, §5.2",
     ("restart", "step_down", "handle_append_entries", "become_pre_candidate"),
     ("n", "t"),
     ("current(n, t)",),
     FOLLOWER_TABLES,
+)
+STALL: Final = Action(
+    "stall",
+    "From now on nothing reaches a server's disk.",
+    "§5.5",
+    ("stall_disk",),
+    ("n", "t"),
+    ("current(n, t)", "!stalled(n)"),
+    {
+        "stalled(x)": "stalled(x) | x = n",
+        "disk_ballot(x, y)": "x != n & disk_ballot(x, y) | x = n & ballot(n, y)",
+        "disk_entry(x, j, s, z)": "x != n & disk_entry(x, j, s, z) | x = n & entry(n, j, s, z)",
+    },
+)
+LOSE: Final = Action(
+    "lose",
+    "A server restarts with what its disk had when it stalled: in the first term that it hasn't left there.",
+    "§5.5",
+    ("restart",),
+    ("n", "u", "i", "s", "v"),
+    (
+        "stalled(n)",
+        "forall y. left(n, y) <-> y < u",
+        # The last entry on the disk.
+        "disk_entry(n, i, s, v)",
+        "forall j, r, z. disk_entry(n, j, r, z) -> j <= i",
+    ),
+    {
+        **FOLLOWER_TABLES,
+        "stalled(x)": "stalled(x) & x != n",
+        "current(x, y)": "x != n & current(x, y) | x = n & y = u",
+        "ballot(x, y)": "x != n & ballot(x, y) | x = n & disk_ballot(n, y)",
+        "entry(x, j, r, z)": "x != n & entry(x, j, r, z) | x = n & disk_entry(n, j, r, z)",
+        "last(x, j)": "x != n & last(x, j) | x = n & j = i",
+        "disk_ballot(x, y)": "disk_ballot(x, y) & x != n",
+        "disk_entry(x, j, r, z)": "disk_entry(x, j, r, z) & x != n",
+        "knows(x, j, y)": "knows(x, j, y) & x != n",
+    },
 )
 
 ACTIONS: Final = (
@@ -264,6 +312,8 @@ ACTIONS: Final = (
     COUNT,
     ENTER_TERM,
     FORGET,
+    STALL,
+    LOSE,
 )
 SILENT: Final = {
     "request_pre_vote": "a pre-vote binds nobody",
@@ -283,4 +333,3 @@ SILENT: Final = {
     "end_reads": "a read changes neither a log, a vote, a term nor a role",
     "drop_message": "a message that was sent may never arrive",
 }
-LEFT_OUT: Final = {"stall_disk": "the disks of the model are never behind: nothing is proved of those that stall"}

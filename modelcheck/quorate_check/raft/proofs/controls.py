@@ -31,7 +31,7 @@ TIDY: Final = (
     "VotesOnce",
     "VotesInItsTerm",
     "CandidateInItsTerm",
-    "LedInItsTerm",
+    "LeadersVoted",
     "LeadsItsTerm",
     "LedIsStarted",
     "LogsStartAlike",
@@ -115,7 +115,7 @@ CONTROLS: Final = (
     Control(
         "voting twice (E3)",
         "A server votes for one candidate in a term, although it forgets that it has voted (§5.2).",
-        without_guard(VOTE, "spent(n, t) -> voted(n, t, c)"),
+        without_guard(VOTE, "forall d. ballot(n, d) -> d = c"),
         "VotesOnce",
     ),
     Control(

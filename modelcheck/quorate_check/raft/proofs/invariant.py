@@ -36,8 +36,8 @@ ELECTIONS: Final = (
     ),
     Conjunct(
         "LeftIsOlder",
-        "A server has left exactly the terms that are older than its own.",
-        "current(n, t) -> (left(n, s) <-> s < t)",
+        "A server's disk has left only terms that are older than the server's own, and all of these if it isn't stalled.",
+        "current(n, t) -> (left(n, s) -> s < t) & (s < t -> left(n, s) | stalled(n))",
     ),
     Conjunct(
         "LeftForGood",
@@ -46,13 +46,18 @@ ELECTIONS: Final = (
     ),
     Conjunct(
         "VotesOnce",
-        "A server votes for one candidate in a term, also after a restart (§5.2).",
+        "A server votes for one candidate in a term, also after a crash (§5.2).",
         "voted(n, t, c) & voted(n, t, d) -> c = d",
     ),
     Conjunct(
         "VotesInItsTerm",
-        "A server that voted in a term has entered it.",
-        "(voted(n, t, c) -> spent(n, t)) & (spent(n, t) -> current(n, t) | left(n, t))",
+        "The disk of a server that voted in a term has left all older ones.",
+        "voted(n, t, c) & s < t -> left(n, s)",
+    ),
+    Conjunct(
+        "VotesAreDurable",
+        "A server remembers its vote while it is in that term, and on its disk until that leaves the term.",
+        "voted(n, t, c) -> (current(n, t) -> ballot(n, c)) & (stalled(n) & !left(n, t) -> disk_ballot(n, c))",
     ),
     Conjunct(
         "CandidateInItsTerm",
@@ -61,8 +66,8 @@ ELECTIONS: Final = (
     ),
     Conjunct(
         "CandidateStood",
-        "A server that got a vote in a term, or was a candidate in it, has entered it.",
-        "(voted(m, t, n) -> current(n, t) | left(n, t)) & (stood(n, t, i, s) -> current(n, t) | left(n, t))",
+        "A server that got a vote in a term, or asked for one, has voted for itself.",
+        "(voted(m, t, n) -> voted(n, t, n)) & (stood(n, t, i, s) -> voted(n, t, n))",
     ),
     Conjunct(
         "CountsVoters",
@@ -75,9 +80,9 @@ ELECTIONS: Final = (
         "led(n, t) & member(m, voters(t)) -> voted(m, t, n)",
     ),
     Conjunct(
-        "VotersOfAStart",
-        "If a term has started, then a quorum voted in it, and only for a server that has led it.",
-        "started(t) & member(m, voters(t)) -> spent(m, t) & (forall n. voted(m, t, n) -> led(n, t))",
+        "StartedIsLed",
+        "If a term has started, then its leader has led it.",
+        "started(t) -> led(leader(t), t)",
     ),
     Conjunct(
         "StartLeavesBehind",
@@ -92,9 +97,9 @@ ELECTIONS: Final = (
         follows=True,
     ),
     Conjunct(
-        "LedInItsTerm",
-        "A server that has led a term has entered it.",
-        "led(n, t) -> current(n, t) | left(n, t)",
+        "LeadersVoted",
+        "A server that has led a term has voted for itself.",
+        "led(n, t) -> voted(n, t, n)",
     ),
     Conjunct(
         "LeadsItsTerm",
@@ -117,6 +122,7 @@ LOGS: Final = (
         "LogsStartAlike",
         "At index zero, before all entries, each log has the same, and no other entry has its term.",
         "(entry(n, zero, s, v) <-> s = zero_term & v = nothing)"
+        " & (stalled(n) -> (disk_entry(n, zero, s, v) <-> s = zero_term & v = nothing))"
         " & (offered(t, zero, s, v) <-> s = zero_term & v = nothing)",
     ),
     Conjunct(
@@ -158,7 +164,12 @@ LOGS: Final = (
     Conjunct(
         "EntriesAreOfStarted",
         "An entry is of a term that has started, and that its server has entered.",
-        "entry(n, i, s, v) -> (s = zero_term | started(s)) & (current(n, s) | left(n, s))",
+        "entry(n, i, s, v) -> (s = zero_term | started(s)) & (current(n, t) -> s <= t)",
+    ),
+    Conjunct(
+        "DiskEntriesAreOfStarted",
+        "So is an entry on a disk that is stalled, and the disk has entered its term.",
+        "disk_entry(n, i, s, v) -> (s = zero_term | started(s)) & (t < s -> left(n, t))",
     ),
     Conjunct(
         "OffersAreOfStarted",
@@ -169,6 +180,11 @@ LOGS: Final = (
         "LogsAreLikeTheirLeaders",
         "A log with an entry of some term is, up to there, what the leader of that term offers (§5.3).",
         "entry(n, i, s, v) & j <= i -> (entry(n, j, r, w) <-> offered(s, j, r, w))",
+    ),
+    Conjunct(
+        "DisksAreLikeTheirLeaders",
+        "So is the log on a disk that is stalled.",
+        "disk_entry(n, i, s, v) & j <= i -> (disk_entry(n, j, r, w) <-> offered(s, j, r, w))",
     ),
     Conjunct(
         "OffersAreLikeTheirLeaders",
@@ -190,8 +206,8 @@ LOGS: Final = (
 COMPLETENESS: Final = (
     Conjunct(
         "AcksInItsTerm",
-        "A server that acknowledged in a term has entered it, and the term has started.",
-        "acked(n, t, i) -> (current(n, t) | left(n, t)) & started(t) & i <= reach(t)",
+        "The disk of a server that acknowledged in a term has left all older ones, and the term has started.",
+        "acked(n, t, i) -> (s < t -> left(n, s)) & started(t) & i <= reach(t)",
     ),
     Conjunct(
         "AcksAllBefore",
@@ -201,12 +217,12 @@ COMPLETENESS: Final = (
     Conjunct(
         "AckedIsThere",
         "The log of a server agrees with its acknowledgement while the server stays in that term (§5.3).",
-        "acked(n, t, i) & !left(n, t) & j <= i -> (entry(n, j, s, v) <-> offered(t, j, s, v))",
+        "acked(n, t, i) & current(n, t) & j <= i -> (entry(n, j, s, v) <-> offered(t, j, s, v))",
     ),
     Conjunct(
-        "LeaderHasItsLog",
-        "A leader has acknowledged all of its own log.",
-        "leads(n, t) & i <= reach(t) -> acked(n, t, i)",
+        "AcksAreDurable",
+        "So does the log on a disk that is stalled, until the disk leaves that term: a crash loses nothing acknowledged.",
+        "acked(n, t, i) & stalled(n) & !left(n, t) & j <= i -> (disk_entry(n, j, s, v) <-> offered(t, j, s, v))",
     ),
     Conjunct(
         "MatchedIsAcked",
@@ -222,6 +238,11 @@ COMPLETENESS: Final = (
         "AckedIsKept",
         "A server keeps a leader's own entry that it acknowledged, unless no quorum can have acknowledged it.",
         "acked(n, t, i) & offered(t, i, t, v) -> entry(n, i, t, v) | hopeless(t, i)",
+    ),
+    Conjunct(
+        "AckedIsKeptOnDisk",
+        "So does a disk that is stalled.",
+        "acked(n, t, i) & stalled(n) & offered(t, i, t, v) -> disk_entry(n, i, t, v) | hopeless(t, i)",
     ),
     Conjunct(
         "VotesForTheComplete",
@@ -255,13 +276,27 @@ COMMITMENT: Final = (
     ),
     Conjunct(
         "AppliedWasCounted",
-        "An entry that a server applied was counted as committed by the leader of a term that the server has entered.",
-        "applied(n, i, s, v, t) -> i <= counted(t) & offered(t, i, s, v) & (current(n, t) | left(n, t))",
+        "An entry that a server applied was counted as committed by the leader of some term.",
+        "applied(n, i, s, v, t) -> i <= counted(t) & offered(t, i, s, v)",
+    ),
+    Conjunct(
+        "KnownStays",
+        "What a server knows to be committed stays in its log, as a leader offered it, until a crash loses steps.",
+        "knows(n, i, b) -> i <= counted(b) & (current(n, t) -> b <= t) & (entry(n, i, s, v) <-> offered(b, i, s, v))",
     ),
     Conjunct(
         "AppliedStays",
-        "An applied entry stays in the server's log.",
-        "applied(n, i, s, v, t) -> entry(n, i, s, v)",
+        "An applied entry stays in the server's log, until a crash loses steps.",
+        "knows(n, i, b) & applied(n, i, s, v, t) -> entry(n, i, s, v)",
+        follows=True,
+    ),
+    Conjunct(
+        "CommittedIsDurable",
+        "An entry that a leader committed by counting is, with all before it, on the disks of a quorum for good.",
+        "i <= counted(t) & counted(t) != zero & member(m, holders(t))"
+        " -> (entry(m, i, s, v) <-> offered(t, i, s, v))"
+        " & (stalled(m) -> (disk_entry(m, i, s, v) <-> offered(t, i, s, v)))",
+        follows=True,
     ),
     Conjunct(
         "LeaderCompleteness",

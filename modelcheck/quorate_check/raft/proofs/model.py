@@ -18,26 +18,35 @@ terms and entries.
 | relation or function | true if (or value), in the terms of spec/quorate_spec/raft |
 | --- | --- |
 | `current(n, t)` | n.current_term = t |
-| `left(n, t)` | n.current_term > t |
-| `voted(n, t, c)` | n voted for c in t, now (voted_for) or ever: a RequestVoteReply(t, granted) to c may come |
-| `spent(n, t)` | n has voted in t |
+| `stalled(n)` | n.disk isn't None |
+| `left(n, t)` | on_disk(n).current_term > t: also after a crash n is in a later term |
+| `ballot(n, c)` | n.voted_for = c |
+| `disk_ballot(n, c)` | n.disk.voted_for = c |
+| `voted(n, t, c)` | n's disk had a vote for c in t, now or ever: a RequestVoteReply(t, granted) to c may come |
 | `candidate(n, t)` | n.role is CANDIDATE, in t |
-| `stood(n, t, i, s)` | n was a candidate in t, and its log ended at index i with term s, as in its RequestVotes |
-| `granted(n, m)` | n.role is CANDIDATE, and m is in n.votes_granted |
+| `stood(n, t, i, s)` | n's disk knew it as a candidate in t, whose log ended at i with term s, as in its RequestVotes |
+| `granted(n, m)` | n.role is CANDIDATE, and m is in n.votes_granted; itself only if its disk has its vote |
 | `led(n, t)` | t is in n.led |
 | `leads(n, t)` | n.role is LEADER, in t |
 | `started(t)` | t is in some n.led |
-| `voters(t)` | a quorum of servers that voted for the leader of t |
+| `leader(t)` | the server that has led t |
+| `voters(t)` | a quorum of servers that voted for it |
 | `entry(n, i, s, v)` | n.log has an entry at i, of term s and value v; at `zero` each has (`zero_term`, `nothing`) |
 | `last(n, i)` | len(n.log) = i |
+| `disk_entry(n, i, s, v)` | the same as `entry` of n.disk.log; no row unless `stalled(n)` |
 | `offered(t, i, s, v)` | the log of t's leader, now or when it last led in t, has such an entry, which it may send |
 | `reach(t)` | the length of that log |
-| `acked(n, t, i)` | n acknowledged in t the log of t's leader up to i or further, by its successful replies |
+| `acked(n, t, i)` | n acknowledged in t the log of t's leader up to i or further: by a reply, or it led and counted itself |
 | `matched(n, m, i)` | n.role is LEADER, i > 0 and n.match_index[m] >= i |
 | `counted(t)` | the index up to which the leader of t has committed by counting; `zero` if none |
 | `holders(t)` | the quorum that it counted at that index |
 | `applied(n, i, s, v, t)` | n.applied[i] is (s, v): committed when the leader of t counted it or something behind it |
+| `knows(n, i, t)` | n learnt so of index i, by what t's leader counted, after it last started with a disk that had stalled |
 | `hopeless(t, i)` | no quorum can ever have acknowledged index i in term t: each has a server that left t first |
+
+A disk that has not stalled has what the memory has. One that stalled has what it had then, until a crash makes it the
+memory. A server makes facts for others (`voted`, `stood`, `acked`) only while its disk isn't stalled, for what
+reports them waits for the disk; and a leader that counts itself makes `acked` of what is on its disk.
 
 A sent message may arrive at any time, any number of times, or never; so the model has no set of messages. The facts
 that a message reports stay true of its sender (`voted`, `stood`, `offered`, `acked` and `counted` only grow, which is
@@ -67,9 +76,11 @@ VOCABULARY: Final = Vocabulary(
     relations={
         "member": ("node", "quorum"),
         "current": ("node", "term"),
+        "stalled": ("node",),
         "left": ("node", "term"),
+        "ballot": ("node", "node"),
+        "disk_ballot": ("node", "node"),
         "voted": ("node", "term", "node"),
-        "spent": ("node", "term"),
         "candidate": ("node", "term"),
         "stood": ("node", "term", "index", "term"),
         "granted": ("node", "node"),
@@ -78,14 +89,17 @@ VOCABULARY: Final = Vocabulary(
         "started": ("term",),
         "entry": ("node", "index", "term", "value"),
         "last": ("node", "index"),
+        "disk_entry": ("node", "index", "term", "value"),
         "offered": ("term", "index", "term", "value"),
         "acked": ("node", "term", "index"),
         "matched": ("node", "node", "index"),
         "applied": ("node", "index", "term", "value", "term"),
+        "knows": ("node", "index", "term"),
         "hopeless": ("term", "index"),
         "hopeless_after": ("term", "index"),  # `hopeless` after a step
     },
     functions={
+        "leader": ("term", "node"),
         "voters": ("term", "quorum"),
         "holders": ("term", "quorum"),
         "reach": ("term", "index"),
@@ -108,9 +122,11 @@ DEFINITIONS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
 }
 INITIAL: Final[dict[str, str]] = {
     "current": "current(n, t) <-> t = zero_term",
+    "stalled": "!stalled(n)",
     "left": "!left(n, t)",
+    "ballot": "!ballot(n, c)",
+    "disk_ballot": "!disk_ballot(n, c)",
     "voted": "!voted(n, t, c)",
-    "spent": "!spent(n, t)",
     "candidate": "!candidate(n, t)",
     "stood": "!stood(n, t, i, s)",
     "granted": "!granted(n, m)",
@@ -119,12 +135,14 @@ INITIAL: Final[dict[str, str]] = {
     "started": "!started(t)",
     "entry": "entry(n, i, s, v) <-> i = zero & s = zero_term & v = nothing",
     "last": "last(n, i) <-> i = zero",
+    "disk_entry": "!disk_entry(n, i, s, v)",
     "offered": "offered(t, i, s, v) <-> i = zero & s = zero_term & v = nothing",
     "reach": "reach(t) = zero",
     "acked": "!acked(n, t, i)",
     "matched": "!matched(n, m, i)",
     "counted": "counted(t) = zero",
     "applied": "!applied(n, i, s, v, t)",
+    "knows": "!knows(n, i, t)",
 }
 
 
