@@ -9,13 +9,15 @@ import pytest
 pytest.importorskip("z3", reason="proofs need z3: pip install 'quorate[proofs]'")
 
 from quorate_check.core.verdict import Verdict
+from quorate_check.proofs.obligation import Tie
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.proofs.accepting import MOVES, CompiledAction
-from quorate_check.raft.proofs.actions import VOTE
+from quorate_check.raft.proofs.actions import APPEND_REPLACE, COUNT, LOSE, VOTE, Action
+from quorate_check.raft.proofs.controls import before_durable
 from quorate_check.raft.proofs.invariant import INVARIANT, Conjunct
 from quorate_check.raft.proofs.model import EVALUATION, NOTHING, formula
 from quorate_check.raft.proofs.record import Domain, Past, tables_of
-from quorate_check.raft.proofs.tie import code_system, search, spec_system
+from quorate_check.raft.proofs.tie import CODE_BOUNDS, STALLS, STALLS_OF_THREE, code_system, search, spec_system, ties
 from quorate_check.raft.spec import SpecBounds
 from quorate_spec.raft.state import initial
 
@@ -74,6 +76,49 @@ def test_an_action_that_changes_too_little_is_refused() -> None:
     assert "no action of the model allows handle_request_vote here" in outcome.text
 
 
+@pytest.mark.parametrize("tie", [tie for tie in ties() if "stall" in tie.name], ids=lambda tie: tie.name)
+def test_every_state_and_step_with_disks_that_stall_is_one_of_the_model(tie: Tie) -> None:
+    """Explored whole; it holds only if a crash lost an entry, and among three a leader counted what its disk lacked."""
+    outcome = tie.run(LIMIT_S)
+    assert outcome.verdict is Verdict.HOLDS, outcome.text
+    assert "exhaustive within bounds" in outcome.text
+
+
+FORGOTTEN_BALLOT = replace(LOSE, updates={**LOSE.updates, "ballot(x, y)": "ballot(x, y) & x != n"})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "bounds", "name"),
+    [
+        pytest.param(before_durable(VOTE, "voted(x, y, z)"), STALLS, "handle_request_vote", id="a vote too early"),
+        pytest.param(
+            before_durable(APPEND_REPLACE, "acked(x, y, j)"), STALLS, "handle_append_entries", id="an early answer"
+        ),
+        pytest.param(FORGOTTEN_BALLOT, STALLS, "restart", id="a vote that a crash loses from the disk"),
+        pytest.param(
+            replace(COUNT, guard=(*COUNT.guard, "!stalled(n)")),
+            STALLS_OF_THREE,
+            "advance_commit_index",
+            id="a leader that never counts while its disk stalls",
+        ),
+    ],
+)
+def test_a_model_of_another_disk_refuses_a_step_that_is_explored(wrong: Action, bounds: str, name: str) -> None:
+    """What a server does while its disk stalls, and after the crash, is what the model says."""
+    system, following = code_system(CODE_BOUNDS[bounds])
+    outcome = search(system, replace(following, moves=MOVES | {wrong.name: CompiledAction(wrong)}), LIMIT_S)
+    assert outcome.verdict is Verdict.VIOLATED
+    assert f"no action of the model allows {name} here" in outcome.text
+
+
+def test_a_crash_may_lose_what_a_server_applied() -> None:
+    """A quorum has it. So AppliedStays has an exception for such crashes, and the tie sees one."""
+    always = Conjunct("AppliedStays", "An applied entry stays.", "applied(n, i, s, v, t) -> entry(n, i, s, v)")
+    outcome = search(*code_system(CODE_BOUNDS[STALLS_OF_THREE]), LIMIT_S, (always,))
+    assert outcome.verdict is Verdict.VIOLATED, outcome.text
+    assert outcome.text.startswith("violated: AppliedStays")
+
+
 @pytest.mark.parametrize(
     ("text", "true"),
     [
@@ -87,6 +132,7 @@ def test_an_action_that_changes_too_little_is_refused() -> None:
         ("counted(t) != zero -> led(n, t)", True),
         ("last(n, i) <-> i = zero", True),
         ("current(n, t) & current(m, t) -> n = m", False),
+        ("exists m. m = n & !stalled(n)", True),
     ],
 )
 def test_a_sentence_is_judged_in_a_state(text: str, *, true: bool) -> None:

@@ -68,7 +68,7 @@ class _Reader:
                 text += f" if {self.formula(ready)}"
                 rest.remove(ready)
             if not unbound:
-                return text or "for _ in (0,)"
+                return text if text.startswith(" for") else f"for _ in (0,){text}"
             best = max(
                 (c for c in rest if isinstance(c, fol.Atom) and _binds(c, unbound)),
                 key=lambda atom: (

@@ -11,7 +11,16 @@ from quorate_check.proofs.logic.evaluating import Tables
 from quorate_check.proofs.logic.formulas import And
 from quorate_check.raft.proofs.actions import ACTIONS, Action
 from quorate_check.raft.proofs.model import DEFINITIONS, EVALUATION, NOTHING, VOCABULARY
-from quorate_check.raft.proofs.record import FUNCTIONS, UNSEEN, Domain, Past, log_rows, reported_rows, tables_of
+from quorate_check.raft.proofs.record import (
+    FUNCTIONS,
+    UNSEEN,
+    Domain,
+    Past,
+    holders_of,
+    log_rows,
+    reported_rows,
+    tables_of,
+)
 from quorate_spec.raft.messages import (
     AppendEntries,
     AppendEntriesReply,
@@ -20,7 +29,7 @@ from quorate_spec.raft.messages import (
     Message,
     RequestVote,
 )
-from quorate_spec.raft.state import Server, has, term_at
+from quorate_spec.raft.state import Server, has, on_disk, term_at
 
 OWN: Final = tuple(n for n in VOCABULARY.relations if n not in {"member", "hopeless_after", *DEFINITIONS})
 NOTHING_CHANGES: Final = "nothing"
@@ -118,7 +127,8 @@ def candidate_arguments(action: str, step: SpecStep) -> Iterator[Arguments]:
         case "hear_vote" if m is not None:
             yield base | {"m": m.source}
         case "become_leader":
-            yield base | {"q": before.votes_granted}
+            others = sorted(before.votes_granted - {n})
+            yield base | {"q": before.votes_granted, "k": others[0] if others else n}
         case "client_request":
             yield base | {"e": i + 1, "v": list(log_rows(after.log))[-1][2]}
         case "append_keep" | "append_replace" if isinstance(m, AppendEntries | InstallSnapshot):
@@ -126,13 +136,18 @@ def candidate_arguments(action: str, step: SpecStep) -> Iterator[Arguments]:
         case "hear_ack" if isinstance(m, AppendEntriesReply | InstallSnapshotReply):
             yield base | {"m": m.source, "e": m.match_index}
         case "count":
-            e = after.commit_index
-            holders = frozenset(j for j in before.members if j == n or before.match_of(j) >= e)
-            yield base | {"e": e, "q": holders, "v": list(log_rows(before.log))[e][2] if e <= i else NOTHING}
-        case "forget":
-            yield base
+            yield base | _counting(step)
+        case "lose":
+            i, s, v = list(log_rows(on_disk(before).log))[-1]
+            yield base | {"u": on_disk(before).current_term, "i": i, "s": s, "v": v}
         case _:
-            return
+            yield base
+
+
+def _counting(step: SpecStep) -> Arguments:
+    e, log = step.after.commit_index, step.before.log
+    value = list(log_rows(log))[e][2] if e <= len(log) else NOTHING
+    return {"e": e, "q": holders_of(step.before, e), "v": value, "d": len(step.past.known)}
 
 
 def _appending(base: Arguments, step: SpecStep, m: AppendEntries | InstallSnapshot) -> Iterator[Arguments]:
@@ -147,7 +162,10 @@ def _appending(base: Arguments, step: SpecStep, m: AppendEntries | InstallSnapsh
     h, l = (new[-1][1], new[-1][2]) if new else (r, w)  # noqa: E741 - the action's name for it
     commit = m.leader_commit if isinstance(m, AppendEntries) else e
     v = list(log_rows(log))[p][2]
-    values = base | {"p": p, "r": r, "v": v, "w": w, "e": e, "h": h, "l": l, "c": commit, "b": step.reason}
+    # Unless the step raises the commit index, nothing becomes known.
+    raises = step.after.commit_index > step.before.commit_index
+    d = len(step.past.known) if raises else step.after.commit_index
+    values = base | {"p": p, "r": r, "v": v, "w": w, "e": e, "h": h, "l": l, "c": commit, "b": step.reason, "d": d}
     missing = [(p + k, s, z) for k, s, z in new if p + k > len(log) or term_at(log, p + k) != s]
     k, s, z = missing[0] if missing else (p, r, w)
     yield values | {"k": k, "s": s, "z": z}

@@ -254,7 +254,7 @@ ENTER_TERM: Final = Action(
 )
 FORGET: Final = Action(
     "forget",
-    "A server becomes a follower, or restarts with a disk that has all, and loses its voters and the progress of others.",
+    "A server becomes a follower, or restarts and loses no write, and forgets its voters and the progress of others.",
     "§5.5, §5.2",
     ("restart", "step_down", "handle_append_entries", "become_pre_candidate"),
     ("n", "t"),

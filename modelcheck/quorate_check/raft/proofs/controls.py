@@ -16,7 +16,16 @@ import z3
 
 from quorate_check.core.verdict import Verdict
 from quorate_check.proofs.obligation import Obligation, Sentences
-from quorate_check.raft.proofs.actions import BECOME_LEADER, CLIENT_REQUEST, COUNT, TIMEOUT, VOTE, Action
+from quorate_check.raft.proofs.actions import (
+    APPEND_REPLACE,
+    BECOME_LEADER,
+    CLIENT_REQUEST,
+    COUNT,
+    LOSE,
+    TIMEOUT,
+    VOTE,
+    Action,
+)
 from quorate_check.raft.proofs.counterexample import counterexample_text
 from quorate_check.raft.proofs.invariant import INVARIANT
 from quorate_check.raft.proofs.language import LANGUAGE
@@ -86,6 +95,13 @@ def without_guard(action: Action, text: str) -> Action:
     return replace(action, guard=tuple(g for g in action.guard if g != text))
 
 
+def before_durable(action: Action, table: str) -> Action:
+    """Return the action with facts for others in a table although its disk stalls."""
+    condition = " & !stalled(n)"
+    assert condition in action.updates[table]
+    return replace(action, updates={**action.updates, table: action.updates[table].replace(condition, "")})
+
+
 CONTROLS: Final = (
     Control(
         "quorums that needn't intersect",
@@ -117,6 +133,40 @@ CONTROLS: Final = (
         "A server votes for one candidate in a term, although it forgets that it has voted (§5.2).",
         without_guard(VOTE, "forall d. ballot(n, d) -> d = c"),
         "VotesOnce",
+    ),
+    Control(
+        "a vote that is sent before it is on disk (E4)",
+        "A server's vote is on its disk until that leaves the term, although it leaves while the disk stalls.",
+        before_durable(VOTE, "voted(x, y, z)"),
+        "VotesAreDurable",
+    ),
+    Control(
+        "a request for votes that is sent before it is on disk",
+        "A candidate's vote for itself is on its disk until that leaves the term, although it asks others while the "
+        "disk stalls.",
+        before_durable(TIMEOUT, "voted(x, y, z)"),
+        "VotesInItsTerm",
+    ),
+    Control(
+        "an acknowledgement that is sent before its entries are on disk (C19)",
+        "What a server acknowledged is on its disk while that is in the term, although it acknowledges while the disk "
+        "stalls.",
+        before_durable(APPEND_REPLACE, "acked(x, y, j)"),
+        "AcksAreDurable",
+    ),
+    Control(
+        "a leader that counts itself before its disk has the entry (C18)",
+        "What a leader counts of its own is on its disk, although it counts itself while the disk stalls.",
+        without_guard(COUNT, "member(n, q) & stalled(n) -> exists w. disk_entry(n, e, t, w)"),
+        "AcksAreDurable",
+    ),
+    Control(
+        "without AckedIsKeptOnDisk",
+        "After a crash that loses steps a server still has the entries that it acknowledged, without AckedIsKeptOnDisk "
+        "among the assumptions.",
+        LOSE,
+        "AckedIsKept",
+        without="AckedIsKeptOnDisk",
     ),
     Control(
         "without VotesInItsTerm",

@@ -21,7 +21,7 @@ from quorate_check.raft.proofs.language import LANGUAGE
 from quorate_check.raft.proofs.model import VOCABULARY
 from quorate_check.raft.proofs.proving import changes, renamed_apart
 
-UNPRINTED: Final = {"member", "hopeless_after", "started", "spent", "left"}
+UNPRINTED: Final = {"member", "hopeless_after", "started", "left"}
 LETTERS: Final = "xyzuvw"
 
 
@@ -75,13 +75,13 @@ def _state(world: NamedWorld) -> Iterator[str]:
         for name in owned:
             rows = [row[1:] for row in world.rows(name) if str(row[0]) == str(node)]
             if rows:
-                yield f"{world.name(node)}  {name:<10} {world.table(rows)}"
+                yield f"{world.name(node)}  {name:<11} {world.table(rows) if rows[0] else ''}".rstrip()
     for name in ("started", "offered", "hopeless"):
         if rows := list(world.rows(name)):
-            yield f"    {name:<10} {world.table(rows)}"
+            yield f"    {name:<11} {world.table(rows)}"
     for name in VOCABULARY.functions:
         values = (f"{world.name(t)}: {world.name(LANGUAGE.symbols[name](t))}" for t in world.things["term"])
-        yield f"    {name:<10} {', '.join(values)}"
+        yield f"    {name:<11} {', '.join(values)}"
 
 
 def _row_changes(world: NamedWorld, action: Action) -> Iterator[str]:

@@ -36,7 +36,7 @@ ELECTIONS: Final = (
     ),
     Conjunct(
         "LeftIsOlder",
-        "A server's disk has left only terms that are older than the server's own, and all of these if it isn't stalled.",
+        "A server's disk has left only terms older than the server's own, and all of them unless it is stalled.",
         "current(n, t) -> (left(n, s) -> s < t) & (s < t -> left(n, s) | stalled(n))",
     ),
     Conjunct(
@@ -56,7 +56,7 @@ ELECTIONS: Final = (
     ),
     Conjunct(
         "VotesAreDurable",
-        "A server remembers its vote while it is in that term, and on its disk until that leaves the term.",
+        "A server's vote is in its memory while that is in the term, and on its disk until that leaves the term.",
         "voted(n, t, c) -> (current(n, t) -> ballot(n, c)) & (stalled(n) & !left(n, t) -> disk_ballot(n, c))",
     ),
     Conjunct(
@@ -168,7 +168,7 @@ LOGS: Final = (
     ),
     Conjunct(
         "DiskEntriesAreOfStarted",
-        "So is an entry on a disk that is stalled, and the disk has entered its term.",
+        "An entry on a stalled disk is of a term that has started, and that the disk has entered.",
         "disk_entry(n, i, s, v) -> (s = zero_term | started(s)) & (t < s -> left(n, t))",
     ),
     Conjunct(
@@ -183,7 +183,7 @@ LOGS: Final = (
     ),
     Conjunct(
         "DisksAreLikeTheirLeaders",
-        "So is the log on a disk that is stalled.",
+        "A log on a stalled disk with an entry of some term is, up to there, what the leader of that term offers.",
         "disk_entry(n, i, s, v) & j <= i -> (disk_entry(n, j, r, w) <-> offered(s, j, r, w))",
     ),
     Conjunct(
@@ -221,7 +221,7 @@ COMPLETENESS: Final = (
     ),
     Conjunct(
         "AcksAreDurable",
-        "So does the log on a disk that is stalled, until the disk leaves that term: a crash loses nothing acknowledged.",
+        "What a server acknowledged is on its stalled disk, while that is in the term: no crash loses it (§5.3).",
         "acked(n, t, i) & stalled(n) & !left(n, t) & j <= i -> (disk_entry(n, j, s, v) <-> offered(t, j, s, v))",
     ),
     Conjunct(
@@ -241,7 +241,7 @@ COMPLETENESS: Final = (
     ),
     Conjunct(
         "AckedIsKeptOnDisk",
-        "So does a disk that is stalled.",
+        "A stalled disk keeps a leader's own entry that was acknowledged, unless no quorum can have acknowledged it.",
         "acked(n, t, i) & stalled(n) & offered(t, i, t, v) -> disk_entry(n, i, t, v) | hopeless(t, i)",
     ),
     Conjunct(

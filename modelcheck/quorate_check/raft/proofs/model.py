@@ -36,12 +36,12 @@ terms and entries.
 | `disk_entry(n, i, s, v)` | the same as `entry` of n.disk.log; no row unless `stalled(n)` |
 | `offered(t, i, s, v)` | the log of t's leader, now or when it last led in t, has such an entry, which it may send |
 | `reach(t)` | the length of that log |
-| `acked(n, t, i)` | n acknowledged in t the log of t's leader up to i or further: by a reply, or it led and counted itself |
+| `acked(n, t, i)` | n acknowledged in t the log of t's leader up to i or further, or led t and counted itself |
 | `matched(n, m, i)` | n.role is LEADER, i > 0 and n.match_index[m] >= i |
 | `counted(t)` | the index up to which the leader of t has committed by counting; `zero` if none |
 | `holders(t)` | the quorum that it counted at that index |
 | `applied(n, i, s, v, t)` | n.applied[i] is (s, v): committed when the leader of t counted it or something behind it |
-| `knows(n, i, t)` | n learnt so of index i, by what t's leader counted, after it last started with a disk that had stalled |
+| `knows(n, i, t)` | n so learnt that index i is committed, after the last crash that lost steps |
 | `hopeless(t, i)` | no quorum can ever have acknowledged index i in term t: each has a server that left t first |
 
 A disk that has not stalled has what the memory has. One that stalled has what it had then, until a crash makes it the

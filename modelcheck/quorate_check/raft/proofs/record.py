@@ -19,11 +19,11 @@ from quorate_spec.raft.messages import (
     RequestVote,
     RequestVoteReply,
 )
-from quorate_spec.raft.state import Log, Role, Server, term_at
+from quorate_spec.raft.state import Log, Role, Server, has, on_disk, stalled, term_at
 
 Quorum = frozenset[int]
 UNSEEN: Final = "unseen"  # the value of an entry of which a message has only the term
-FUNCTIONS: Final = ("voters", "holders", "reach", "counted")
+FUNCTIONS: Final = ("leader", "voters", "holders", "reach", "counted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,18 @@ class Leadership:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The past of a server by term; and for each entry that it applied, the term whose leader counted it."""
+    """The past of a server by term; and for each entry that it applied, the term whose leader counted it.
+
+    Votes, candidacies and acknowledgements are those that its disk had. `known` is like `reasons`, but empty after a
+    crash that loses steps.
+    """
 
     votes: tuple[tuple[int, int], ...] = ()
     candidacies: tuple[tuple[int, int, int], ...] = ()
     acknowledgements: tuple[tuple[int, int], ...] = ()
     leaderships: tuple[Leadership, ...] = ()
     reasons: tuple[int, ...] = ()
+    known: tuple[int, ...] = ()
 
     def reason(self, index: int) -> int:
         """Return the term whose leader counted the entry that was applied at `index`; 0 of none."""
@@ -79,11 +84,11 @@ def rename_past(past: Past, p: tuple[int, ...]) -> Past:
 def after_step(past: Past, before: Server, after: Server, sent: frozenset[Message], reason: int) -> Past:
     """Return the past after one step of the specification; `reason` comes with the message that caused it."""
     t, leaderships = after.current_term, {each.term: each for each in past.leaderships}
-    votes = dict(past.votes) | ({} if after.voted_for is None else {t: after.voted_for})
+    votes = dict(past.votes) | ({} if after.voted_for is None or stalled(after) else {t: after.voted_for})
     candidacies = {row[0]: row for row in past.candidacies}
     acknowledgements = dict(past.acknowledgements)
     last = len(after.log)
-    if after.role is Role.CANDIDATE:
+    if after.role is Role.CANDIDATE and not stalled(after):
         candidacies[t] = (t, last, term_at(after.log, last))
     for m in sent:
         if (isinstance(m, AppendEntriesReply) and m.success) or (isinstance(m, InstallSnapshotReply) and m.match_index):
@@ -92,18 +97,29 @@ def after_step(past: Past, before: Server, after: Server, sent: frozenset[Messag
         leadership = leaderships.get(t, Leadership(t, after.log, before.votes_granted, 0, None))
         counts = before.role is Role.LEADER and after.commit_index > before.commit_index
         if counts:
-            reason = t
-            holders = (j for j in after.members if j == after.id or after.match_of(j) >= after.commit_index)
-            leadership = replace(leadership, counted=after.commit_index, holders=frozenset(holders))
-        leaderships[t], acknowledgements[t] = replace(leadership, log=after.log), last
+            reason, holders = t, holders_of(before, after.commit_index)
+            leadership = replace(leadership, counted=after.commit_index, holders=holders)
+            if after.id in holders:
+                acknowledgements[t] = max(acknowledgements.get(t, 0), after.commit_index)
+        leaderships[t] = replace(leadership, log=after.log)
     new = len(after.applied) - len(past.reasons)
+    known = () if stalled(before) and not stalled(after) else past.known
+    if after.commit_index > before.commit_index:
+        known += (reason,) * (after.commit_index - len(known))
     return Past(
         tuple(sorted(votes.items())),
         tuple(sorted(candidacies.values())),
         tuple(sorted(acknowledgements.items())),
         tuple(sorted(leaderships.values(), key=lambda each: each.term)),
         past.reasons + (reason,) * new,
+        known,
     )
+
+
+def holders_of(leader: Server, index: int) -> Quorum:
+    """Return the servers of which a leader knows that their disks have the entry of its term at `index`."""
+    own = {leader.id} if has(on_disk(leader).log, index, leader.current_term) else set()
+    return frozenset(own | {j for j in leader.members if j != leader.id and leader.match_of(j) >= index})
 
 
 def log_rows(log: Log) -> Iterator[tuple[int, int, Hashable]]:
@@ -119,28 +135,40 @@ def tables_of(server: Server, past: Past) -> dict[str, frozenset[Row]]:
     leads, stands = role is Role.LEADER, role is Role.CANDIDATE
     matched = {(n, m, i) for m in server.members for i in range(1, server.match_of(m) + 1)} if leads else ()
     applied = zip(server.applied, past.reasons, strict=True)
+    disk = () if server.disk is None else log_rows(server.disk.log)
+    # A candidate counts itself at once; the model does if its disk has that vote.
+    granted = server.votes_granted if (t, n) in past.votes else server.votes_granted - {n}
     return {
         "current": frozenset({(n, t)}),
-        "left": frozenset((n, s) for s in range(t)),
+        "stalled": frozenset({(n,)} if stalled(server) else ()),
+        "left": frozenset((n, s) for s in range(on_disk(server).current_term)),
+        "ballot": _ballot(n, server.voted_for),
+        "disk_ballot": _ballot(n, None if server.disk is None else server.disk.voted_for),
         "voted": frozenset((n, s, c) for s, c in past.votes),
-        "spent": frozenset((n, s) for s, _ in past.votes),
         "candidate": frozenset({(n, t)} if stands else ()),
         "stood": frozenset((n, *row) for row in past.candidacies),
-        "granted": frozenset((n, m) for m in server.votes_granted if stands),
+        "granted": frozenset((n, m) for m in granted if stands),
         "led": frozenset((n, s) for s in server.led),
         "leads": frozenset({(n, t)} if leads else ()),
         "started": frozenset((s,) for s in server.led),
         "entry": frozenset((n, *row) for row in log_rows(server.log)),
         "last": frozenset({(n, len(server.log))}),
+        "disk_entry": frozenset((n, *row) for row in disk),
         "offered": frozenset((each.term, *row) for each in past.leaderships for row in log_rows(each.log)),
         "acked": frozenset((n, s, j) for s, i in past.acknowledgements for j in range(i + 1)),
         "matched": frozenset(matched),
         "applied": frozenset((n, i, a.term, ("value", a.value), b) for i, (a, b) in enumerate(applied, start=1)),
+        "knows": frozenset((n, i, b) for i, b in enumerate(past.known, start=1)),
+        "leader": frozenset((each.term, n) for each in past.leaderships),
         "voters": frozenset((each.term, each.voters) for each in past.leaderships),
         "holders": frozenset((each.term, each.holders) for each in past.leaderships if each.holders is not None),
         "reach": frozenset((each.term, len(each.log)) for each in past.leaderships),
         "counted": frozenset((each.term, each.counted) for each in past.leaderships),
     }
+
+
+def _ballot(voter: int, choice: int | None) -> frozenset[Row]:
+    return frozenset() if choice is None else frozenset({(voter, choice)})
 
 
 def reported_rows(m: Message, reason: int) -> dict[str, frozenset[Row]]:
@@ -184,8 +212,9 @@ class Domain:
         quorums = self.quorums()
         tables: Tables = {name: frozenset().union(*(t.get(name, ()) for t in each)) for name in each[0]}
         tables["offered"] = tables.get("offered", frozenset()) | {(t, 0, 0, NOTHING) for t in range(self.max_term + 1)}
+        defaults: dict[str, Hashable] = {"voters": quorums[0], "holders": quorums[0], "leader": self.members[0]}
         for name in FUNCTIONS:
-            default: Hashable = quorums[0] if name in {"voters", "holders"} else 0
+            default = defaults.get(name, 0)
             values = dict.fromkeys(range(self.max_term + 1), default)
             for term, value in sorted(tables.get(name, ()), key=lambda row: row[0]):
                 values[term] = value if isinstance(value, frozenset) else max(value, values[term])

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from quorate_check import engine
 from quorate_check.core.invariants import Invariant, Over, StepInvariant, Witness
-from quorate_check.core.system import Defer, Deliver, Outcome, Symmetry, System
+from quorate_check.core.system import Defer, Deliver, NetworkKind, Outcome, Symmetry, System
 from quorate_check.engine import Limits
 from quorate_check.proofs.logic.formulas import symbols
 from quorate_check.proofs.obligation import ProofOutcome, Tie
@@ -35,21 +35,24 @@ from quorate_check.raft.proofs.invariant import INVARIANT, Conjunct
 from quorate_check.raft.proofs.model import DEFINITIONS, EVALUATION, formula
 from quorate_check.raft.proofs.record import Domain, Past, after_step, rename_past, reported_rows, tables_of
 from quorate_check.raft.spec import SpecBounds
+from quorate_check.raft.subject import Confirmation, Durability
 from quorate_check.tell.described import Described, described
 from quorate_check.tell.path_text import path_lines
 from quorate_spec.raft import actions
 from quorate_spec.raft.messages import AppendEntries, InstallSnapshot, Message
-from quorate_spec.raft.state import Server
+from quorate_spec.raft.state import Server, on_disk
 
 NEEDS: Final = {"hopeless": ("left", "acked")}
 REFUSED: Final = "no action of the model allows this step, or a message reports a fact that isn't true"
-WITNESSES: Final = (
+COMMITMENT_SEEN: Final = (
     Witness("an entry is applied", lambda each: bool(each.server.applied), lambda views: bool(views[0])),
     Witness(
         "a term counts",
         lambda each: any(leadership.counted for leadership in each.past.leaderships),
         lambda views: bool(views[0]),
     ),
+)
+TERMS_SEEN: Final = (
     Witness(
         "two terms have leaders",
         lambda each: each.server.led,
@@ -57,6 +60,31 @@ WITNESSES: Final = (
         Over.ALL,
     ),
 )
+STALLS_SEEN: Final = (
+    Witness(
+        "a stalled disk lacks an entry",
+        lambda each: len(on_disk(each.server).log) < len(each.server.log),
+        lambda views: bool(views[0]),
+    ),
+    Witness(
+        "a crash loses an entry that a leader offered",
+        lambda each: any(
+            leadership.term == each.server.current_term and len(leadership.log) > len(each.server.log)
+            for leadership in each.past.leaderships
+        ),
+        lambda views: bool(views[0]),
+    ),
+)
+LEADER_BEHIND_SEEN: Final = (
+    Witness(
+        "a leader counts an entry that its own disk lacks",
+        lambda each: any(
+            leadership.holders and each.server.id not in leadership.holders for leadership in each.past.leaderships
+        ),
+        lambda views: bool(views[0]),
+    ),
+)
+WITNESSES: Final = (*COMMITMENT_SEEN, *TERMS_SEEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +111,9 @@ class Follower:
 
     domain: Domain
     to_server: Callable[[Any], Server]
-    to_message: Callable[[Any], Message]
+    to_message: Callable[[Any], Message | None]  # None: it is from a disk
     explains: Callable[[Any, Any, Any, tuple[Any, ...]], Sequence[tuple[str, Server, frozenset[Message]]]]
+    witnesses: tuple[Witness, ...] = WITNESSES
     moves: dict[str, CompiledAction] = field(default_factory=lambda: dict(MOVES))
     checked: dict[SpecStep, str] = field(default_factory=dict)
 
@@ -203,7 +232,7 @@ def system_with_past(system: System, follower: Follower, conjuncts: Sequence[Con
         destination=lambda arrival: system.destination(arrival.message),
         beyond=lambda local: system.beyond(local.local),
         invariants=(promise, *conjunct_invariants(follower.domain, conjuncts, counted)),
-        witnesses=WITNESSES,
+        witnesses=follower.witnesses,
         symmetry=None if system.symmetry is None else _symmetry(system.symmetry, follower),
         described=words,
     )
@@ -265,16 +294,21 @@ def chain(step: LocalStep) -> list[tuple[str, Server, frozenset[Message]]]:
     return steps
 
 
-def spec_system(bounds: SpecBounds) -> tuple[System, Follower]:
-    """Return the specification's system within bounds, and the follower of its steps."""
+def spec_system(bounds: SpecBounds, witnesses: tuple[Witness, ...] = WITNESSES) -> tuple[System, Follower]:
+    """Return the specification's system within bounds, and the follower of its steps; a tie must see all witnesses."""
     domain = Domain(tuple(range(1, bounds.servers + 1)), bounds.max_term, bounds.max_log)
-    return bounds.system(), Follower(domain, lambda local: local, lambda m: m, spec_steps)
+    return bounds.system(), Follower(domain, lambda local: local, lambda m: m, spec_steps, witnesses)
 
 
-def code_system(bounds: RaftBounds) -> tuple[System, Follower]:
-    """Return the code's system within bounds, and the follower of its steps."""
+def code_system(bounds: RaftBounds, witnesses: tuple[Witness, ...] = WITNESSES) -> tuple[System, Follower]:
+    """Return the code's system within bounds, and the follower of its steps; a tie must see all witnesses."""
     domain = Domain(tuple(range(1, bounds.servers + 1)), bounds.max_term, bounds.max_log + bounds.max_term)
-    return bounds.system(), Follower(domain, map_server, map_message, code_steps)
+    return bounds.system(), Follower(domain, map_server, message_of_code, code_steps, witnesses)
+
+
+def message_of_code(m: Any) -> Message | None:  # noqa: ANN401 - the adapter's
+    """Return the specification's message for one of the code; None for a disk's, which it hasn't."""
+    return None if isinstance(m, Confirmation) else map_message(m)
 
 
 def search(system: System, follower: Follower, limit: float, conjuncts: Sequence[Conjunct] = INVARIANT) -> ProofOutcome:
@@ -296,17 +330,31 @@ def search(system: System, follower: Follower, limit: float, conjuncts: Sequence
     return ProofOutcome(exploration.verdict, time.perf_counter() - start, text)
 
 
+STALLS: Final = "disks that stall"
+STALLS_OF_THREE: Final = "disks of three servers that stall, in one term"
 SPEC_BOUNDS: Final = {
     "three servers": SpecBounds(in_flight=1),
     "snapshots, restarts and reads": SpecBounds(
         servers=2, in_flight=1, max_log=2, restarts=True, snapshots=True, max_rounds=1
     ),
+    STALLS: SpecBounds(servers=2, any_network=True, restarts=True, stalls=True),
+    STALLS_OF_THREE: SpecBounds(any_network=True, max_term=1, restarts=True, stalls=True),
 }
 CODE_BOUNDS: Final = {
     "three servers": RaftBounds(in_flight=3, max_log=1, proposals=1),
     "snapshots, restarts and reads": RaftBounds(
         servers=2, in_flight=2, proposals=2, restarts=1, step_downs=1, snapshots=1, reads=1
     ),
+    STALLS: RaftBounds(
+        servers=2, network=NetworkKind.ANY, storage=Durability.ASYNC, max_log=1, proposals=1, restarts=1
+    ),
+    STALLS_OF_THREE: RaftBounds(
+        network=NetworkKind.ANY, storage=Durability.ASYNC, max_term=1, max_log=1, proposals=1, restarts=1
+    ),
+}
+SEEN: Final = {
+    STALLS: (*WITNESSES, *STALLS_SEEN),
+    STALLS_OF_THREE: (*COMMITMENT_SEEN, *STALLS_SEEN, *LEADER_BEHIND_SEEN),
 }
 
 
@@ -314,13 +362,24 @@ def ties() -> Iterator[Tie]:
     """Yield the ties, each to one search."""
     for name, bounds in SPEC_BOUNDS.items():
         claim = "Each state of the specification fulfils each conjunct, and each step is one that an action allows"
-        yield Tie(f"specification, {name}", f"{claim}: {name}.", partial(_search_within, spec_system, bounds))
+        yield Tie(
+            f"specification, {name}",
+            f"{claim}: {name}.",
+            partial(_search_within, spec_system, bounds, SEEN.get(name, WITNESSES)),
+        )
     for name, code_bounds in CODE_BOUNDS.items():
         claim = "So does each state, and is each step, of the code, mapped to the specification"
-        yield Tie(f"code, {name}", f"{claim}: {name}.", partial(_search_within, code_system, code_bounds))
+        yield Tie(
+            f"code, {name}",
+            f"{claim}: {name}.",
+            partial(_search_within, code_system, code_bounds, SEEN.get(name, WITNESSES)),
+        )
 
 
 def _search_within(
-    make: Callable[[Any], tuple[System, Follower]], bounds: SpecBounds | RaftBounds, limit: float
+    make: Callable[[Any, tuple[Witness, ...]], tuple[System, Follower]],
+    bounds: SpecBounds | RaftBounds,
+    witnesses: tuple[Witness, ...],
+    limit: float,
 ) -> ProofOutcome:
-    return search(*make(bounds), limit)
+    return search(*make(bounds, witnesses), limit)
