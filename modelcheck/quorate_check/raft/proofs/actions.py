@@ -69,6 +69,8 @@ NEW_TERM: Final = {
     "current(x, y)": "x != n & current(x, y) | x = n & y = u",
     "left(x, y)": "left(x, y) | x = n & y < u & !stalled(n)",
 }
+# `a` and `d`, parameters of the actions that commit, are the indexes up to which the server had applied entries, and up
+# to which it still knows that it had.
 ACKNOWLEDGEMENT: Final = {
     **NO_CANDIDATE,
     "acked(x, y, j)": "acked(x, y, j) | x = n & y = t & j <= e & !stalled(n)",
@@ -272,6 +274,7 @@ STALL: Final = Action(
         "stalled(x)": "stalled(x) | x = n",
         "disk_ballot(x, y)": "x != n & disk_ballot(x, y) | x = n & ballot(n, y)",
         "disk_entry(x, j, s, z)": "x != n & disk_entry(x, j, s, z) | x = n & entry(n, j, s, z)",
+        "disk_knows(x, j, y)": "x != n & disk_knows(x, j, y) | x = n & knows(n, j, y)",
     },
 )
 LOSE: Final = Action(
@@ -296,7 +299,8 @@ LOSE: Final = Action(
         "last(x, j)": "x != n & last(x, j) | x = n & j = i",
         "disk_ballot(x, y)": "disk_ballot(x, y) & x != n",
         "disk_entry(x, j, r, z)": "disk_entry(x, j, r, z) & x != n",
-        "knows(x, j, y)": "knows(x, j, y) & x != n",
+        "disk_knows(x, j, y)": "disk_knows(x, j, y) & x != n",
+        "knows(x, j, y)": "x != n & knows(x, j, y) | x = n & disk_knows(n, j, y)",
     },
 )
 

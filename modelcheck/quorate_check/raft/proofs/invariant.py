@@ -281,12 +281,18 @@ COMMITMENT: Final = (
     ),
     Conjunct(
         "KnownStays",
-        "What a server knows to be committed stays in its log, as a leader offered it, until a crash loses steps.",
+        "What a server knows to be committed stays in its log, as a leader offered it.",
         "knows(n, i, b) -> i <= counted(b) & (current(n, t) -> b <= t) & (entry(n, i, s, v) <-> offered(b, i, s, v))",
     ),
     Conjunct(
+        "KnownIsDurable",
+        "What a server knew to be committed when its disk stalled is on the disk.",
+        "disk_knows(n, i, b) -> i <= counted(b) & (t < b -> left(n, t))"
+        " & (disk_entry(n, i, s, v) <-> offered(b, i, s, v))",
+    ),
+    Conjunct(
         "AppliedStays",
-        "An applied entry stays in the server's log, until a crash loses steps.",
+        "An applied entry stays in the server's log, unless a crash loses the step that applied it.",
         "knows(n, i, b) & applied(n, i, s, v, t) -> entry(n, i, s, v)",
         follows=True,
     ),

@@ -41,12 +41,13 @@ terms and entries.
 | `counted(t)` | the index up to which the leader of t has committed by counting; `zero` if none |
 | `holders(t)` | the quorum that it counted at that index |
 | `applied(n, i, s, v, t)` | n.applied[i] is (s, v): committed when the leader of t counted it or something behind it |
-| `knows(n, i, t)` | n so learnt that index i is committed, after the last crash that lost steps |
+| `knows(n, i, t)` | n so learnt that index i is committed, and no crash has lost the step |
+| `disk_knows(n, i, t)` | the same, before its disk stalled; no row unless `stalled(n)` |
 | `hopeless(t, i)` | no quorum can ever have acknowledged index i in term t: each has a server that left t first |
 
-A disk that has not stalled has what the memory has. One that stalled has what it had then, until a crash makes it the
-memory. A server makes facts for others (`voted`, `stood`, `acked`) only while its disk isn't stalled, for what
-reports them waits for the disk; and a leader that counts itself makes `acked` of what is on its disk.
+A disk has what the memory has, until it stalls. Then it keeps what it had, until a crash makes that the memory.
+Messages that report `voted`, `stood` or `acked` wait for the disk, so these relations contain only what a disk had; and
+a leader counts itself only for entries that its own disk has.
 
 A sent message may arrive at any time, any number of times, or never; so the model has no set of messages. The facts
 that a message reports stay true of its sender (`voted`, `stood`, `offered`, `acked` and `counted` only grow, which is
@@ -95,6 +96,7 @@ VOCABULARY: Final = Vocabulary(
         "matched": ("node", "node", "index"),
         "applied": ("node", "index", "term", "value", "term"),
         "knows": ("node", "index", "term"),
+        "disk_knows": ("node", "index", "term"),
         "hopeless": ("term", "index"),
         "hopeless_after": ("term", "index"),  # `hopeless` after a step
     },
@@ -143,6 +145,7 @@ INITIAL: Final[dict[str, str]] = {
     "counted": "counted(t) = zero",
     "applied": "!applied(n, i, s, v, t)",
     "knows": "!knows(n, i, t)",
+    "disk_knows": "!disk_knows(n, i, t)",
 }
 
 

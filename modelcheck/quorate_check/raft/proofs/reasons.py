@@ -63,6 +63,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "CandidateStood AckedIsKept VotesForTheComplete",
         "LaterLeadersHaveIt": "LeftIsOlder LeftForGood LaterLeadersHaveIt",
         "KnownStays": "KnownStays",
+        "KnownIsDurable": "KnownIsDurable",
     },
     "vote": {
         "VotesOnce": "VotesOnce VotesAreDurable",
@@ -115,6 +116,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "CountedIsItsOwn": "AcksInItsTerm CountedIsHeld CountedIsItsOwn",
         "AppliedWasCounted": "LogsStartAlike NoOfferBeforeStart AppliedWasCounted",
         "KnownStays": "LogsStartAlike NoOfferBeforeStart LogsAreLikeTheirLeaders CountedIsItsOwn KnownStays",
+        "KnownIsDurable": "LogsStartAlike NoOfferBeforeStart CountedIsItsOwn KnownIsDurable",
     },
     "client_request": {
         "LogsStartAlike": "LogsStartAlike",
@@ -144,6 +146,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "AppliedWasCounted": "AppliedWasCounted",
         "KnownStays": "LeadsItsTerm LedIsStarted LogsStartAlike OffersWithinReach LeaderOffersItsLog CountedIsItsOwn "
         "CountedStays KnownStays",
+        "KnownIsDurable": "LogsStartAlike OffersWithinReach LeaderOffersItsLog CountedIsItsOwn KnownIsDurable",
     },
     "append_keep": {
         "CandidateInItsTerm": "CandidateInItsTerm",
@@ -208,6 +211,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "CountedIsItsOwn": "LogsAreLikeTheirLeaders CountedIsItsOwn",
         "AppliedWasCounted": "LeadsItsTerm LogsAreLikeTheirLeaders AppliedWasCounted",
         "KnownStays": "EntriesAreOfStarted LogsAreLikeTheirLeaders KnownStays",
+        "KnownIsDurable": "KnownIsDurable",
     },
     "enter_term": {
         "OneCurrentTerm": "OneCurrentTerm",
@@ -232,6 +236,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "VotesForTheComplete": "LeftIsOlder VotesForTheComplete",
         "LaterLeadersHaveIt": "LeftIsOlder LaterLeadersHaveIt",
         "KnownStays": "KnownStays",
+        "KnownIsDurable": "KnownIsDurable",
     },
     "forget": {
         "CandidateInItsTerm": "CandidateInItsTerm",
@@ -251,6 +256,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "DisksAreLikeTheirLeaders": "LogsAreLikeTheirLeaders DisksAreLikeTheirLeaders",
         "AcksAreDurable": "LeftIsOlder AcksInItsTerm AckedIsThere AcksAreDurable",
         "AckedIsKeptOnDisk": "AckedIsKept AckedIsKeptOnDisk",
+        "KnownIsDurable": "LeftIsOlder KnownStays KnownIsDurable",
     },
     "lose": {
         "OneCurrentTerm": "OneCurrentTerm",
@@ -275,6 +281,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "AckedIsKept": "AckedIsKept AckedIsKeptOnDisk",
         "AckedIsKeptOnDisk": "AckedIsKeptOnDisk",
         "VotesForTheComplete": "VotesForTheComplete",
-        "KnownStays": "KnownStays",
+        "KnownStays": "KnownStays KnownIsDurable",
+        "KnownIsDurable": "KnownIsDurable",
     },
 }

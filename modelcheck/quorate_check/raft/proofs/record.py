@@ -41,8 +41,8 @@ class Leadership:
 class Past:
     """The past of a server by term; and for each entry that it applied, the term whose leader counted it.
 
-    Votes, candidacies and acknowledgements are those that its disk had. `known` is like `reasons`, but empty after a
-    crash that loses steps.
+    Votes, candidacies and acknowledgements are those that its disk had. A crash that loses steps leaves of
+    `known`, which is like `reasons`, what it was when the disk stalled: `disk_known`.
     """
 
     votes: tuple[tuple[int, int], ...] = ()
@@ -51,6 +51,7 @@ class Past:
     leaderships: tuple[Leadership, ...] = ()
     reasons: tuple[int, ...] = ()
     known: tuple[int, ...] = ()
+    disk_known: tuple[int, ...] = ()
 
     def reason(self, index: int) -> int:
         """Return the term whose leader counted the entry that was applied at `index`; 0 of none."""
@@ -103,7 +104,11 @@ def after_step(past: Past, before: Server, after: Server, sent: frozenset[Messag
                 acknowledgements[t] = max(acknowledgements.get(t, 0), after.commit_index)
         leaderships[t] = replace(leadership, log=after.log)
     new = len(after.applied) - len(past.reasons)
-    known = () if stalled(before) and not stalled(after) else past.known
+    known, disk_known = past.known, past.disk_known
+    if stalled(after) and not stalled(before):
+        disk_known = known
+    if stalled(before) and not stalled(after):
+        known, disk_known = disk_known, ()
     if after.commit_index > before.commit_index:
         known += (reason,) * (after.commit_index - len(known))
     return Past(
@@ -113,6 +118,7 @@ def after_step(past: Past, before: Server, after: Server, sent: frozenset[Messag
         tuple(sorted(leaderships.values(), key=lambda each: each.term)),
         past.reasons + (reason,) * new,
         known,
+        disk_known,
     )
 
 
@@ -159,6 +165,7 @@ def tables_of(server: Server, past: Past) -> dict[str, frozenset[Row]]:
         "matched": frozenset(matched),
         "applied": frozenset((n, i, a.term, ("value", a.value), b) for i, (a, b) in enumerate(applied, start=1)),
         "knows": frozenset((n, i, b) for i, b in enumerate(past.known, start=1)),
+        "disk_knows": frozenset((n, i, b) for i, b in enumerate(past.disk_known, start=1)),
         "leader": frozenset((each.term, n) for each in past.leaderships),
         "voters": frozenset((each.term, each.voters) for each in past.leaderships),
         "holders": frozenset((each.term, each.holders) for each in past.leaderships if each.holders is not None),
