@@ -22,11 +22,11 @@ from typing import Any, Final
 
 from quorate_check import engine
 from quorate_check.core.invariants import Invariant, Over, StepInvariant, Witness
-from quorate_check.core.system import Defer, Deliver, NetworkKind, Outcome, Symmetry, System
+from quorate_check.core.system import Defer, Deliver, Outcome, Symmetry, System
 from quorate_check.engine import Limits
 from quorate_check.proofs.logic.formulas import symbols
 from quorate_check.proofs.obligation import ProofOutcome, Tie
-from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.bounds import SERVED, RaftBounds
 from quorate_check.raft.conformance.explain import LocalStep, shortest_way
 from quorate_check.raft.conformance.mapping import map_message, map_server
 from quorate_check.raft.conformance.steps import local_step
@@ -35,7 +35,7 @@ from quorate_check.raft.proofs.invariant import INVARIANT, Conjunct
 from quorate_check.raft.proofs.model import DEFINITIONS, EVALUATION, formula
 from quorate_check.raft.proofs.record import Domain, Past, after_step, rename_past, reported_rows, tables_of
 from quorate_check.raft.spec import SpecBounds
-from quorate_check.raft.subject import Confirmation, Durability
+from quorate_check.raft.subject import Confirmation
 from quorate_check.tell.described import Described, described
 from quorate_check.tell.path_text import path_lines
 from quorate_spec.raft import actions
@@ -337,7 +337,7 @@ SPEC_BOUNDS: Final = {
     "snapshots, restarts and reads": SpecBounds(
         servers=2, in_flight=1, max_log=2, restarts=True, snapshots=True, max_rounds=1
     ),
-    STALLS: SpecBounds(servers=2, any_network=True, restarts=True, stalls=True),
+    STALLS: SpecBounds(servers=2, any_network=True, restarts=True, stalls=True, snapshots=True),
     STALLS_OF_THREE: SpecBounds(any_network=True, max_term=1, restarts=True, stalls=True),
 }
 CODE_BOUNDS: Final = {
@@ -345,12 +345,8 @@ CODE_BOUNDS: Final = {
     "snapshots, restarts and reads": RaftBounds(
         servers=2, in_flight=2, proposals=2, restarts=1, step_downs=1, snapshots=1, reads=1
     ),
-    STALLS: RaftBounds(
-        servers=2, network=NetworkKind.ANY, storage=Durability.ASYNC, max_log=1, proposals=1, restarts=1
-    ),
-    STALLS_OF_THREE: RaftBounds(
-        network=NetworkKind.ANY, storage=Durability.ASYNC, max_term=1, max_log=1, proposals=1, restarts=1
-    ),
+    STALLS: replace(SERVED, servers=2, snapshots=1),
+    STALLS_OF_THREE: replace(SERVED, max_term=1),
 }
 SEEN: Final = {
     STALLS: (*WITNESSES, *STALLS_SEEN),
