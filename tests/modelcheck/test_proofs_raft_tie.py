@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -19,8 +20,11 @@ from quorate_check.raft.proofs.model import EVALUATION, NOTHING, formula
 from quorate_check.raft.proofs.record import Domain, Past, tables_of
 from quorate_check.raft.proofs.tie import CODE_BOUNDS, STALLS, STALLS_OF_THREE, code_system, search, spec_system, ties
 from quorate_check.raft.spec import SpecBounds
-from quorate_spec.raft.state import initial
+from quorate_check.raft.subject import CoreNode
+from quorate_spec.raft.messages import Message
+from quorate_spec.raft.state import Server, initial
 
+Explanation = tuple[str, Server, frozenset[Message]]
 LIMIT_S = 300.0
 SPEC = SpecBounds(servers=2, in_flight=1, max_rounds=1)
 CODE = RaftBounds(servers=2, in_flight=2, max_log=1, proposals=1, reads=1)
@@ -109,6 +113,19 @@ def test_a_model_of_another_disk_refuses_a_step_that_is_explored(wrong: Action, 
     outcome = search(system, replace(following, moves=MOVES | {wrong.name: CompiledAction(wrong)}), LIMIT_S)
     assert outcome.verdict is Verdict.VIOLATED
     assert f"no action of the model allows {name} here" in outcome.text
+
+
+def test_an_unexplained_step_is_refused_whatever_it_changes() -> None:
+    """Also one that applies an entry, of which then nobody knows who counted it."""
+    system, following = code_system(CODE_BOUNDS[STALLS_OF_THREE])
+
+    def explains(before: CoreNode, event: object, after: CoreNode, sent: tuple[object, ...]) -> Sequence[Explanation]:
+        applies = after.record.applied != before.record.applied
+        return () if applies else following.explains(before, event, after, sent)
+
+    outcome = search(system, replace(following, explains=explains), LIMIT_S)
+    assert outcome.verdict is Verdict.VIOLATED
+    assert "the specification doesn't explain this step" in outcome.text
 
 
 def test_a_crash_may_lose_what_a_server_applied() -> None:

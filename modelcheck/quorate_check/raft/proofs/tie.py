@@ -127,6 +127,7 @@ class Follower:
         chain = self.explains(before.local, plain, outcome.local, outcome.messages)
         if not chain:
             fault = "the specification doesn't explain this step"
+            past = after_step(past, server, self.to_server(outcome.local), frozenset(), reason)
         for name, after, sent in chain:
             next_past = after_step(past, server, after, sent, reason)
             fault = fault or self.fault_of(SpecStep(server, past, after, next_past, received, reason), name, sent)
