@@ -147,7 +147,7 @@ def candidate_arguments(action: str, step: SpecStep) -> Iterator[Arguments]:
 def _counting(step: SpecStep) -> Arguments:
     e, log = step.after.commit_index, step.before.log
     value = list(log_rows(log))[e][2] if e <= len(log) else NOTHING
-    return {"e": e, "q": holders_of(step.before, e), "v": value, "d": len(step.past.known)}
+    return {"e": e, "q": holders_of(step.before, e), "v": value, "d": len(step.past.commitments)}
 
 
 def _appending(base: Arguments, step: SpecStep, m: AppendEntries | InstallSnapshot) -> Iterator[Arguments]:
@@ -164,7 +164,7 @@ def _appending(base: Arguments, step: SpecStep, m: AppendEntries | InstallSnapsh
     v = list(log_rows(log))[p][2]
     # Unless the step raises the commit index, nothing becomes known.
     raises = step.after.commit_index > step.before.commit_index
-    d = len(step.past.known) if raises else step.after.commit_index
+    d = len(step.past.commitments) if raises else step.after.commit_index
     values = base | {"p": p, "r": r, "v": v, "w": w, "e": e, "h": h, "l": l, "c": commit, "b": step.reason, "d": d}
     missing = [(p + k, s, z) for k, s, z in new if p + k > len(log) or term_at(log, p + k) != s]
     k, s, z = missing[0] if missing else (p, r, w)

@@ -41,8 +41,8 @@ class Leadership:
 class Past:
     """The past of a server by term; and for each entry that it applied, the term whose leader counted it.
 
-    Votes, candidacies and acknowledgements are those that its disk had. A crash that loses steps leaves of
-    `known`, which is like `reasons`, what it was when the disk stalled: `disk_known`.
+    Votes, candidacies and acknowledgements are those that its disk had. `commitments` are the `reasons` of what it knows
+    to be committed by steps that no crash has lost, `disk_commitments` what they were when the disk stalled.
     """
 
     votes: tuple[tuple[int, int], ...] = ()
@@ -50,8 +50,8 @@ class Past:
     acknowledgements: tuple[tuple[int, int], ...] = ()
     leaderships: tuple[Leadership, ...] = ()
     reasons: tuple[int, ...] = ()
-    known: tuple[int, ...] = ()
-    disk_known: tuple[int, ...] = ()
+    commitments: tuple[int, ...] = ()
+    disk_commitments: tuple[int, ...] = ()
 
     def reason(self, index: int) -> int:
         """Return the term whose leader counted the entry that was applied at `index`; 0 of none."""
@@ -104,21 +104,21 @@ def after_step(past: Past, before: Server, after: Server, sent: frozenset[Messag
                 acknowledgements[t] = max(acknowledgements.get(t, 0), after.commit_index)
         leaderships[t] = replace(leadership, log=after.log)
     new = len(after.applied) - len(past.reasons)
-    known, disk_known = past.known, past.disk_known
+    commitments, disk_commitments = past.commitments, past.disk_commitments
     if stalled(after) and not stalled(before):
-        disk_known = known
+        disk_commitments = commitments
     if stalled(before) and not stalled(after):
-        known, disk_known = disk_known, ()
+        commitments, disk_commitments = disk_commitments, ()
     if after.commit_index > before.commit_index:
-        known += (reason,) * (after.commit_index - len(known))
+        commitments += (reason,) * (after.commit_index - len(commitments))
     return Past(
         tuple(sorted(votes.items())),
         tuple(sorted(candidacies.values())),
         tuple(sorted(acknowledgements.items())),
         tuple(sorted(leaderships.values(), key=lambda each: each.term)),
         past.reasons + (reason,) * new,
-        known,
-        disk_known,
+        commitments,
+        disk_commitments,
     )
 
 
@@ -164,8 +164,8 @@ def tables_of(server: Server, past: Past) -> dict[str, frozenset[Row]]:
         "acked": frozenset((n, s, j) for s, i in past.acknowledgements for j in range(i + 1)),
         "matched": frozenset(matched),
         "applied": frozenset((n, i, a.term, ("value", a.value), b) for i, (a, b) in enumerate(applied, start=1)),
-        "knows": frozenset((n, i, b) for i, b in enumerate(past.known, start=1)),
-        "disk_knows": frozenset((n, i, b) for i, b in enumerate(past.disk_known, start=1)),
+        "knows": frozenset((n, i, b) for i, b in enumerate(past.commitments, start=1)),
+        "disk_knows": frozenset((n, i, b) for i, b in enumerate(past.disk_commitments, start=1)),
         "leader": frozenset((each.term, n) for each in past.leaderships),
         "voters": frozenset((each.term, each.voters) for each in past.leaderships),
         "holders": frozenset((each.term, each.holders) for each in past.leaderships if each.holders is not None),

@@ -44,7 +44,7 @@ from quorate_spec.raft.state import Server, on_disk
 
 NEEDS: Final = {"hopeless": ("left", "acked")}
 REFUSED: Final = "no action of the model allows this step, or a message reports a fact that isn't true"
-COMMITMENT_SEEN: Final = (
+COMMITMENT_WITNESSES: Final = (
     Witness("an entry is applied", lambda each: bool(each.server.applied), lambda views: bool(views[0])),
     Witness(
         "a term counts",
@@ -52,7 +52,7 @@ COMMITMENT_SEEN: Final = (
         lambda views: bool(views[0]),
     ),
 )
-TERMS_SEEN: Final = (
+TERM_WITNESSES: Final = (
     Witness(
         "two terms have leaders",
         lambda each: each.server.led,
@@ -60,7 +60,7 @@ TERMS_SEEN: Final = (
         Over.ALL,
     ),
 )
-STALLS_SEEN: Final = (
+STALL_WITNESSES: Final = (
     Witness(
         "a stalled disk lacks an entry",
         lambda each: len(on_disk(each.server).log) < len(each.server.log),
@@ -75,7 +75,7 @@ STALLS_SEEN: Final = (
         lambda views: bool(views[0]),
     ),
 )
-LEADER_BEHIND_SEEN: Final = (
+COUNT_WITNESSES: Final = (
     Witness(
         "a leader counts an entry that its own disk lacks",
         lambda each: any(
@@ -84,7 +84,7 @@ LEADER_BEHIND_SEEN: Final = (
         lambda views: bool(views[0]),
     ),
 )
-WITNESSES: Final = (*COMMITMENT_SEEN, *TERMS_SEEN)
+WITNESSES: Final = (*COMMITMENT_WITNESSES, *TERM_WITNESSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,9 +349,9 @@ CODE_BOUNDS: Final = {
     STALLS: replace(SERVED, servers=2, snapshots=1),
     STALLS_OF_THREE: replace(SERVED, max_term=1),
 }
-SEEN: Final = {
-    STALLS: (*WITNESSES, *STALLS_SEEN),
-    STALLS_OF_THREE: (*COMMITMENT_SEEN, *STALLS_SEEN, *LEADER_BEHIND_SEEN),
+WITNESSES_WITHIN: Final = {
+    STALLS: (*WITNESSES, *STALL_WITNESSES),
+    STALLS_OF_THREE: (*COMMITMENT_WITNESSES, *STALL_WITNESSES, *COUNT_WITNESSES),
 }
 
 
@@ -362,14 +362,14 @@ def ties() -> Iterator[Tie]:
         yield Tie(
             f"specification, {name}",
             f"{claim}: {name}.",
-            partial(_search_within, spec_system, bounds, SEEN.get(name, WITNESSES)),
+            partial(_search_within, spec_system, bounds, WITNESSES_WITHIN.get(name, WITNESSES)),
         )
     for name, code_bounds in CODE_BOUNDS.items():
         claim = "So does each state, and is each step, of the code, mapped to the specification"
         yield Tie(
             f"code, {name}",
             f"{claim}: {name}.",
-            partial(_search_within, code_system, code_bounds, SEEN.get(name, WITNESSES)),
+            partial(_search_within, code_system, code_bounds, WITNESSES_WITHIN.get(name, WITNESSES)),
         )
 
 
