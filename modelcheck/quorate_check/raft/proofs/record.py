@@ -41,8 +41,8 @@ class Leadership:
 class Past:
     """The past of a server by term; and for each entry that it applied, the term whose leader counted it.
 
-    Votes, candidacies and acknowledgements are those that its disk had. `commitments` are the `reasons` of what it knows
-    to be committed by steps that no crash has lost, `disk_commitments` what they were when the disk stalled.
+    Votes, candidacies and acknowledgements are those that its disk had. `commitments` are the `reasons` that it knows
+    from steps that no crash has lost, `disk_commitments` what they were when the disk stalled.
     """
 
     votes: tuple[tuple[int, int], ...] = ()
