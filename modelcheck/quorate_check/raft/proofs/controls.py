@@ -40,6 +40,7 @@ TIDY: Final = (
     "VotesOnce",
     "VotesInItsTerm",
     "CandidateInItsTerm",
+    "CandidateStood",
     "LeadersVoted",
     "LeadsItsTerm",
     "LedIsStarted",
@@ -51,7 +52,10 @@ TIDY: Final = (
     "OffersNoNewer",
     "OffersWithinReach",
     "EntriesAreOfStarted",
+    "DiskEntriesAreOfStarted",
+    "DisksAreLikeTheirLeaders",
     "AcksInItsTerm",
+    "KnownIsDurable",
 )
 # True in Raft, but not among the conjuncts, because they would violate the order of the sorts (model.py).
 READABLE: Final = (
@@ -59,6 +63,10 @@ READABLE: Final = (
     "exists i. last(n, i)",
     "matched(n, m, i) -> i != zero & (exists t. leads(n, t))",
     "granted(n, m) -> (exists t. candidate(n, t))",
+    "ballot(n, c) & ballot(n, d) -> c = d",
+    "disk_ballot(n, c) & disk_ballot(n, d) -> c = d & stalled(n)",
+    "disk_entry(n, i, s, v) -> stalled(n)",
+    "disk_knows(n, i, t) -> stalled(n)",
 )
 ANY_QUORUMS: Final = {name: text for name, text in AXIOMS.items() if text != INTERSECT}
 
