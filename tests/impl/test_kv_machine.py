@@ -2,16 +2,17 @@
 
 import os
 from collections.abc import Sequence
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quorate.store import keyspace, limits, operations, replies
+from quorate.store import keyspace, limits, machine, operations, replies
 from quorate.store.limits import parse_integer
 from quorate.store.machine import KeyValueMachine
 from quorate.store.operation_types import Query
-from quorate.store.operations import Batch, Command, InSession, OpenSession, QueryBatch, Write
+from quorate.store.operations import Batch, Command, InSession, OpenSession, QueryBatch, Transaction, Write
 from quorate.store.queries import Exists, Get, MultiGet, Scan, Size, StringLength
 from quorate.store.replies import Failure, Reply, SimpleString
 from quorate.store.writes import Append, Delete, GetSet, Increment, MultiSet, Only, Set
@@ -181,6 +182,31 @@ def test_a_batch_stops_where_its_reply_is_full() -> None:
     assert [replies.decode(each) for each in replies.decode_batch(subject.query(queries))] == [b"small", large]
 
 
+def test_a_transaction_whose_watched_keys_have_changed_does_nothing() -> None:
+    """A key has the version of the entry that changed it last."""
+    subject = after([Set(b"a", b"1"), Set(b"b", b"2"), Set(b"b", b"3")])
+    for index, (watched, is_done) in enumerate(
+        [(((b"a", 1), (b"b", 2)), False), (((b"a", 1), (b"b", 3)), True), (((b"a", 1),), False)], start=4
+    ):
+        reply = subject.apply(index, operations.encode(Transaction(watched, (Append(b"a", b"x"), Get(b"a")))))
+        assert (reply == replies.NOTHING) is not is_done
+        assert ask(subject, Get(b"a")) == (b"1" if index < 5 else b"1x")
+
+
+def test_a_transaction_does_no_step_whose_reply_has_no_room() -> None:
+    """All replies together have a limit, which the last of them may pass."""
+    value = b"v" * 91
+    size = len(replies.encode(value))
+    steps = tuple(GetSet(key, b"new") for key in (b"a", b"b", b"c"))
+    for limit, last in ((2 * size, b"new"), (2 * size - 1, value)):
+        subject = after([Set(key, value) for key in (b"a", b"b", b"c")])
+        with patch.object(machine, "MOST_REPLY_BYTES", limit):
+            data = subject.apply(4, operations.encode(Transaction((), steps)))
+        answers = [replies.decode(each) for each in replies.decode_batch(data)]
+        assert answers == [value, value, value if last == b"new" else limits.TOO_LONG_REPLY]
+        assert ask(subject, Get(b"c")) == last
+
+
 def test_a_value_and_a_reply_have_limits() -> None:
     """APPEND can't grow a value, nor MGET a reply, beyond what travels between servers."""
     largest = bytes(keyspace.MOST_VALUE_BYTES)
@@ -248,6 +274,14 @@ def test_a_snapshot_of_another_version_is_refused() -> None:
     """The error says which version this program reads."""
     with pytest.raises(ValueError, match="version 3, not 1"):
         KeyValueMachine().restore(b"\x96\x01\x90\x90\xc0\x80\xc4\x00")
+
+
+def test_a_snapshot_with_more_fields_is_refused() -> None:
+    """Who ignored one would begin with another state than that which was serialised."""
+    data = KeyValueMachine().capture()()
+    assert data[:1] == b"\x96", "six fields"
+    with pytest.raises(ValueError, match="length"):
+        KeyValueMachine().restore(b"\x97" + data[1:] + b"\xc0")
 
 
 @given(st.integers() | st.integers(-(2**63) - 2, -(2**63) + 2) | st.integers(2**63 - 2, 2**63 + 2))

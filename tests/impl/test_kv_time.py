@@ -316,11 +316,25 @@ def test_a_batch_of_queries_is_late_if_one_of_them_is() -> None:
     assert not member.machine.is_late(b"rubbish")
 
 
+def test_what_time_is_left_of_a_key_needs_no_time_where_none_expires() -> None:
+    """Neither where no key has a deadline, nor where members have no clock."""
+    query = operations.encode(TimeLeft(b"a", milliseconds=True, absolute=False))
+    for machine in (Member().machine, KeyValueMachine()):
+        assert not machine.is_late(query)
+        assert replies.decode(machine.query(query)) == -2
+
+
 def test_a_clock_begins_at_nothing_and_never_goes_back() -> None:
     """Not even if what is called monotonic does."""
     steady = iter([100, 100, 200, 50])
     clock = Clock(lambda: 0, lambda: next(steady))
     assert [clock.propose(0), clock.propose(0), clock.propose(0)] == [0, 100, 100]
+
+
+def test_an_empty_map_has_reached_no_time() -> None:
+    """A leader proposes the time of its clock, whatever that is."""
+    machine = KeyValueMachine(Clock(lambda: 0, lambda: 0))
+    assert machine.passing() == operations.entry(0, None)
 
 
 def test_times_are_in_milliseconds() -> None:

@@ -16,14 +16,17 @@ import pytest
 from rich.console import Console
 
 from mutants_support import MUTANTS, ROOT
+from quorate import raft
+from quorate.raft import check_quorum, election
 from quorate_check.cli import main
 from quorate_check.cli.mutants import _print_systematic
 from quorate_check.cli.output import Output, PathFiles
 from quorate_check.core.behaviour import RAISED
 from quorate_check.core.verdict import Verdict
-from quorate_check.mutants import corpus
+from quorate_check.engine import Limits, explore
+from quorate_check.mutants import corpus, judging
 from quorate_check.mutants.corpus import Bug, bugs, complaint, complaint_on_any_network, tasks, tasks_on_any_network
-from quorate_check.mutants.families import CORE, FAMILIES, select
+from quorate_check.mutants.families import CORE, COUNTED_ANSWERS, FAMILIES, select
 from quorate_check.mutants.generator import Mutant, mutants_of
 from quorate_check.mutants.judging import CONFORMANCE
 from quorate_check.mutants.matrix import columns, print_any_network, print_matrix
@@ -175,6 +178,26 @@ def test_a_rule_makes_the_slips_that_it_names(tmp_path: Path) -> None:
     assert ("max/min", "return (min(a, b)) if a >= b else a + 1") in made
     assert ("comparison flipped", "return max(a, b) if (a > b) else a + 1") in made
     assert not any("assert" in after for _, after in made)
+
+
+def test_leaders_that_count_show_who_answered_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A core that counts no messages, or no other signs of life, or never transfers, reaches other states."""
+
+    def states() -> int:
+        found = explore(judging.system_of(COUNTED_ANSWERS), Limits(memory=1 << 30))
+        assert found.verdict is Verdict.HOLDS
+        return found.states
+
+    expected = states()
+    with monkeypatch.context() as patch:
+        patch.setattr(check_quorum, "count", lambda state, _: state)
+        assert states() != expected
+    with monkeypatch.context() as patch:
+        patch.setattr(check_quorum, "on_hear", lambda state, _: raft.Output(state))
+        assert states() != expected
+    with monkeypatch.context() as patch:
+        patch.setattr(election, "on_timeout_now", raft.Output)
+        assert states() != expected
 
 
 def test_a_survivor_without_a_reason_fails() -> None:

@@ -65,7 +65,7 @@ class Applier:
         self._reading = reading
 
         def done(reading: "asyncio.Future[Callable[[], None]]") -> None:
-            if reading is not self._reading or reading.cancelled():
+            if reading is not self._reading:
                 return
             self._reading = None
             try:

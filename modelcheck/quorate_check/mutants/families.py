@@ -32,6 +32,34 @@ TWO_AND_ONE_REQUEST = {
     "restarts": 1,
     "step_downs": 1,
 }
+COUNTED_ANSWERS: Search = {
+    "name": "two servers, counted answers",
+    "bounds": {
+        "servers": 2,
+        "in_flight": 2,
+        "max_log": 0,
+        "proposals": 0,
+        "drops": 1,
+        "restarts": 1,
+        "check_quorum": True,
+    },
+    "conforms": True,
+    "counts": True,
+}
+A_LATE_DISK: Search = {"name": "two servers, async", "bounds": {**TWO_AND_ONE_REQUEST, "storage": "async"}}
+ONE_LATE_DISK: Search = {
+    "name": "one server, async",
+    "bounds": {
+        "servers": 1,
+        "in_flight": 1,
+        "max_term": 3,
+        "max_log": 3,
+        "proposals": 3,
+        "restarts": 2,
+        "snapshots": 2,
+        "storage": "async",
+    },
+}
 OF_THE_CORE: tuple[Search, ...] = (
     {"name": "two servers", "bounds": {"servers": 2, "in_flight": 2, "restarts": 1}, "conforms": True},
     {
@@ -49,20 +77,9 @@ OF_THE_CORE: tuple[Search, ...] = (
         "bounds": {**TWO_AND_ONE_REQUEST, "drops": 1, "pre_vote": True, "check_quorum": True},
         "conforms": True,
     },
-    {"name": "two servers, async", "bounds": {**TWO_AND_ONE_REQUEST, "storage": "async"}},
-    {
-        "name": "one server, async",
-        "bounds": {
-            "servers": 1,
-            "in_flight": 1,
-            "max_term": 3,
-            "max_log": 3,
-            "proposals": 3,
-            "restarts": 2,
-            "snapshots": 2,
-            "storage": "async",
-        },
-    },
+    COUNTED_ANSWERS,
+    A_LATE_DISK,
+    ONE_LATE_DISK,
     {
         "name": "four servers, pre-vote",  # the fewest of which one vote beside one's own is no majority
         "bounds": {"servers": 4, "max_term": 1, "max_log": 0, "proposals": 0, "drops": 2, "pre_vote": True},
@@ -155,12 +172,18 @@ CORE = Family(
     ),
     OF_THE_CORE,
 )
+DISK = Family(
+    "the contract with the disk",
+    {"disk.py": ("test_disk_contract.py",)},
+    (A_LATE_DISK, ONE_LATE_DISK),
+)
 SERVER = Family(
     "what answers clients",
     {
         "raft_server/reads.py": ("test_server_reads.py",),
         "raft_server/confirmations.py": ("test_server_disk.py",),
         "raft_server/forwarding.py": ("test_server_forwarding.py", "test_unknown_commands.py"),
+        "raft_server/applier.py": ("test_server_applier.py", "test_server_agreement.py", "test_unknown_commands.py"),
         "runtime/requests.py": ("test_server_requests.py", "test_server_applier.py"),
     },
     _of_the_store(
@@ -169,6 +192,7 @@ SERVER = Family(
         AN_INSTALLED_SNAPSHOT,
         A_LONG_SESSION,
         LATE_APPLICATION,
+        A_DEADLINE,
         A_LOST_LEADER,
         TWO_PASSED_ON,
         AN_OVERTAKEN_ENTRY,
@@ -179,10 +203,12 @@ STATE_MACHINE = Family(
     {
         "store/sessions.py": ("test_kv_sessions.py", "test_kv_digest.py"),
         "store/clock.py": ("test_kv_time.py",),
+        "store/machine.py": ("test_kv_[dmstv]*.py", "test_unknown_commands.py"),
+        "store/expiring.py": ("test_kv_expiring.py", "test_kv_time.py"),
     },
     _of_the_store(ONE_SERVER, AN_INSTALLED_SNAPSHOT, A_LONG_SESSION, A_DEADLINE),
 )
-FAMILIES = (CORE, SERVER, STATE_MACHINE)
+FAMILIES = (CORE, DISK, SERVER, STATE_MACHINE)
 
 
 def select(module: str | None) -> tuple[Family, ...]:

@@ -12,6 +12,7 @@ from quorate_check.conformance.sequences import CONFORMS
 from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness, Witness
 from quorate_check.engine import Limits, Progress, explore
 from quorate_check.engine.any_network.shorten import LEAST
+from quorate_check.mutants.counting import counting
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.conformance.check import Conformance
 from quorate_check.raft.subject import Durability
@@ -110,7 +111,7 @@ def _counts(exploration: Exploration, start_time: float) -> dict[str, Any]:
 
 
 def system_of(search: dict[str, Any]) -> System:
-    """Return the mutant within the search's bounds; `conforms` adds conformance to the invariants."""
+    """Return the mutant within the search's bounds; `conforms` adds conformance, and `counts` who answers a leader."""
     if search.get("subject", RAFT) == STORE:
         return StoreBounds.from_dict({**StoreBounds().as_dict(), **search["bounds"]}).system()
     bounds = _bounds(search)
@@ -118,7 +119,7 @@ def system_of(search: dict[str, Any]) -> System:
     if search.get("conforms"):
         conformance = Conformance().system(bounds).invariants
         system = replace(system, invariants=(*system.invariants, *conformance))
-    return system
+    return counting(system, bounds) if search.get("counts") else system
 
 
 def _search(search: dict[str, Any], question: dict[str, Any], ends: float) -> dict[str, Any]:

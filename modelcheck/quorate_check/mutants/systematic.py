@@ -39,7 +39,8 @@ def identity(mutant: Mutant) -> tuple[str, str, str, str]:
 def version_of(family: Family, checkout: Path) -> str:
     """Return a hash of everything that an answer of the family's searches depends on, except the mutant."""
     impl = checkout / "impl" / "quorate"
-    code = [impl / "raft", (impl / "quorum.py").read_text(encoding="utf-8")] if family is CORE else [impl]
+    alone = [(impl / file).read_text(encoding="utf-8") for file in ("quorum.py", "disk.py")]
+    code = [impl / "raft", *alone] if family is CORE else [impl]
     check = checkout / "modelcheck" / "quorate_check"
     sources = [path.read_text(encoding="utf-8") for path in sorted(check.rglob("*.py")) if path.parent.name != "cli"]
     return digest(*code, *sources, checkout / "spec", repr(family.searches))
