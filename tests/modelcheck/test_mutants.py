@@ -150,7 +150,7 @@ def test_what_was_answered_is_not_asked_again(tmp_path: Path) -> None:
 def test_mutants_by_rule_are_several_hundred_distinct_programs() -> None:
     """Each parses, differs from the core, and has a name of its own for the table of survivors."""
     made = made_by_rule()
-    assert len(made) > 1_100  # as docs/mutants.md says
+    assert len(made) > 1_500  # as docs/mutants.md says
     for mutant in made:
         assert ast.dump(ast.parse(mutant.source)) != ast.dump(
             ast.parse((ROOT / "impl" / "quorate" / mutant.file).read_text())
