@@ -1,8 +1,8 @@
 """The Raft core as a system whose leaders count who answers them, for mutants of CheckQuorum.
 
 What is explored elsewhere leaves out whom a leader has heard, since it may be anybody (`raft/subject.py`). Here it is a
-part of the local states, and the core itself decides whether a leader stays in office. There are also the two events
-that servers give to the core and no other search has: `Hear` and `TimeoutNow`.
+part of the local states, and the core itself decides whether a leader stays in office. A leader may also `Hear` a
+member by another message than the core's, and any server, also one that leads, be asked to stand (`TimeoutNow`).
 """
 
 from __future__ import annotations
