@@ -292,7 +292,7 @@ def test_a_server_whose_state_is_another_than_the_others_stops_before_it_answers
         assert (applying.applier.index, applying.applier.is_behind) == (4, False)
         assert applying.failures == [], "the step that is under way ends first"
         for peer in (2, 3):
-            applying.applier.heard(peer, StateDigest(4, OTHER[::-1]))
+            applying.applier.heard(peer, StateDigest(4, b"x" * DIGEST_BYTES))
         await asyncio.sleep(0)
         assert [type(each) for each in applying.failures] == [DamagedStateError]
 
