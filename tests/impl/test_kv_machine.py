@@ -207,6 +207,15 @@ def test_a_transaction_does_no_step_whose_reply_has_no_room() -> None:
         assert ask(subject, Get(b"c")) == last
 
 
+@pytest.mark.parametrize(("room", "done"), [(0, 2), (1, 3)])
+def test_a_batch_goes_on_while_its_reply_has_room(room: int, done: int) -> None:
+    """For a byte at least."""
+    subject = after([Set(b"a", b"1")])
+    query = operations.encode(QueryBatch((Get(b"a"),) * 4))
+    with patch.object(machine, "ENOUGH_BATCH_REPLY_BYTES", 2 * len(replies.encode(b"1")) + room):
+        assert len(replies.decode_batch(subject.query(query))) == done
+
+
 def test_a_value_and_a_reply_have_limits() -> None:
     """APPEND can't grow a value, nor MGET a reply, beyond what travels between servers."""
     largest = bytes(keyspace.MOST_VALUE_BYTES)
