@@ -63,7 +63,7 @@ def candidate(term: int = 1, log: Log | None = None, config: Config = THREE) -> 
 def leader(term: int = 1, log: Log | None = None, config: Config = THREE) -> State:
     """Server 1 as it has just been elected in `term`, with `log` all on its disk."""
     state = candidate(term, log, config)
-    for peer in state.peers[: majority(len(config.members)) - 1]:
+    for peer in state.peers[: majority(len(config.members)) - 1] or (1,):
         state = step(state, Receive(RequestVoteReply(peer, 1, term, vote_granted=True))).state
     return state
 
@@ -112,7 +112,10 @@ class Node:
         (write,), self.queue = flush(self.queue)
         self.durable = self.durable.after(write.persist)
         confirmation = write.persist.confirmation
-        return write.messages if confirmation is None else write.messages + self.handle(confirmation)
+        leaving = [] if confirmation is None else [*self.handle(confirmation)]
+        for message in write.messages:
+            leaving += self.handle(Receive(message)) if message.dest == self.id else (message,)
+        return tuple(leaving)
 
     def crash(self) -> None:
         """Everything that is not durable is lost."""

@@ -64,6 +64,7 @@ MEDIAN_LINES, MEDIAN_LINES_OF_A_FUNCTION = 200, 12
 LONG_MODULES = {
     "modelcheck/quorate_check/engine/kernel.py": "a kernel calls only what is compiled with it, and that is one file",
     "modelcheck/quorate_check/engine/any_network/kernel.py": "the same",
+    "spec/quorate_spec/raft/actions.py": "it is read beside Raft.tla, which is one file",
 }
 LONG_FUNCTIONS = {
     "_expand": "one compiled function: a call per transition would cost more than the work",

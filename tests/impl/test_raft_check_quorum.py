@@ -133,7 +133,7 @@ def test_without_the_option_a_leader_stays() -> None:
 
 def test_a_cluster_of_one_keeps_its_leader() -> None:
     """It is a majority by itself; the check changes nothing."""
-    state = after(server(config=Config((1,), check_quorum=True)), ElectionTimeout())
+    state = leader(config=Config((1,), check_quorum=True))
     assert step(state, ElectionTimeout()) == Output(state)
     assert step(state, ElectionTimeout()).state is state
 

@@ -166,7 +166,6 @@ def test_candidate_start_new_election() -> None:
 @pytest.mark.parametrize(
     ("size", "granted", "role"),
     [
-        (1, 0, Role.LEADER),
         (3, 2, Role.LEADER),
         (3, 1, Role.LEADER),
         (3, 0, Role.CANDIDATE),

@@ -122,8 +122,11 @@ def test_a_pre_candidate_follows_the_leader_of_its_term() -> None:
 
 
 def test_a_cluster_of_one_asks_nobody() -> None:
-    """Its own pre-vote is a majority, and so is its own vote."""
-    assert asking(config=Config((1,), pre_vote=True)).role is Role.LEADER
+    """Its own pre-vote is a majority, and so is its own vote when its disk has it."""
+    output = step(server(term=1, config=Config((1,), pre_vote=True)), ElectionTimeout())
+    (vote,) = output.send_when_durable
+    assert (output.send_now, vote.dest, output.state.role) == ((), 1, Role.CANDIDATE)
+    assert receive(output.state, vote).state.role is Role.LEADER
 
 
 def test_whom_the_leader_hands_over_to_stands_without_asking_first() -> None:

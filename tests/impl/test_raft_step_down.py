@@ -100,8 +100,12 @@ def test_a_cluster_of_one_that_steps_down_commits_only_what_is_on_disk() -> None
     node = Node(Config((1,), no_op=True), 1)
     node.handle(ElectionTimeout())
     node.flush()
+    node.flush()
     for event in (Propose((b"a",)), StepDown(), ElectionTimeout()):
         node.handle(event)
+    assert node.state.role is Role.CANDIDATE, "its vote isn't on disk"
+    while node.state.role is not Role.LEADER:
+        node.flush()
     assert (node.state.role, node.state.current_term, node.state.commit_index) == (Role.LEADER, 2, 1)
     while node.queue:
         node.flush()

@@ -73,7 +73,10 @@ def test_a_boot_tells_the_member_its_configuration_and_its_disk(path: Path) -> N
     (line,) = lines(path)
     assert (line["node"], line["config"]["members"]) == (2, [1, 2, 3])
     assert (line["current_term"], line["voted_for"]) == (4, 3)
-    assert line["entries"] == [{"term": 2, "command": "AP8="}, {"term": 4, "command": None}]
+    assert line["entries"] == [
+        {"term": 2, "command": "AP8=", "configuration": None},
+        {"term": 4, "command": None, "configuration": None},
+    ]
     assert line["snapshot"]["last_included_index"] == 3
     assert b"state" not in path.read_bytes()
 

@@ -25,7 +25,7 @@ def with_answers(bounds: RaftBounds, monkeypatch: pytest.MonkeyPatch) -> System:
     monkeypatch.setattr(subject, "without_answers", lambda output: output)
     system = bounds.system()
     config = system.initial[0].state.config
-    adapter = Adapter(config, Immediate(), bounds.max_term, bounds.max_log)
+    adapter = Adapter(bounds.servers, config, Immediate(), bounds.max_term, bounds.max_log)
 
     def step(server: CoreNode, event: CheckerEvent | Hear) -> tuple[Outcome, ...]:
         match event:

@@ -424,7 +424,7 @@ def test_text_that_the_terminal_cannot_show_does_not_end_in_a_traceback(tmp_path
         [COMMAND, "replay", str(file)], capture_output=True, text=True, env=env, timeout=PROGRAM_S, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "| term 1, leader" in done.stdout
+    assert "| term 1, candidate" in done.stdout
     assert done.stdout.isascii()
 
 

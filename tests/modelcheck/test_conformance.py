@@ -68,15 +68,15 @@ REJECTED = {
     "server/R2": (
         {"in_flight": 3, "proposals": 1, "max_log": 1, "reads": 2},
         "end_reads",
-        "is_quorum(server.confirmed_by, server.members)",
+        "is_quorum(server.confirmed_by, config(server))",
     ),
     "server/R5": (
         {"in_flight": 3, "proposals": 1, "max_log": 1, "reads": 1},
         "end_reads",
-        "is_quorum(server.confirmed_by, server.members)",
+        "is_quorum(server.confirmed_by, config(server))",
     ),
     "C9": (LATE_DISK, "handle_append_entries", None),
-    "C18": (LATE_DISK, "advance_commit_index", "is_quorum(holders, server.members)"),
+    "C18": (LATE_DISK, "advance_commit_index", "is_quorum(holders, config(server))"),
     "C19": (LATE_DISK, "handle_append_entries", None),
     "E12": ({"in_flight": 4, "proposals": 0, "max_log": 0, "pre_vote": True}, "handle_pre_vote_request", None),
 }
@@ -95,12 +95,18 @@ REJECTED = {
         replace(SERVED, servers=1, max_log=2, restarts=2, snapshots=1),
         replace(SERVED, servers=2),
         replace(SERVED, max_term=1, reads=1),
+        RaftBounds(
+            network=NetworkKind.ANY, servers=2, members="1+2", max_log=3, no_op=True, restarts=1, changes="12,2"
+        ),
+        RaftBounds(network=NetworkKind.ANY, max_term=1, max_log=3, no_op=True, changes="1", snapshots=1),
+        replace(SERVED, servers=2, members="1", max_log=3, changes="1+2,12"),
     ],
     ids=lambda b: (
         f"{b.servers} servers"
         + " no-op" * b.no_op
         + " pre-vote" * b.pre_vote
         + " reads" * bool(b.reads)
+        + " changes" * bool(b.changes)
         + " stalled disks" * (b.storage is Durability.ASYNC)
     ),
 )
@@ -122,6 +128,7 @@ def test_together_the_bounds_use_every_action_of_the_specification() -> None:
         RaftBounds(in_flight=3, max_log=1, proposals=1, pre_vote=True, check_quorum=True),
         RaftBounds(in_flight=3, max_log=1, proposals=1, reads=1),
         replace(SERVED, servers=2, max_term=1),
+        RaftBounds(network=NetworkKind.ANY, members="1+23", max_term=1, max_log=3, changes="123"),
     )
     for each in bounds:
         explore(conformance.system(each), LIMITS)
@@ -320,7 +327,7 @@ def test_the_first_failing_condition_is_named_with_its_values() -> None:
     candidate = replace(initial(1, (1, 2, 3)), role=Role.CANDIDATE, votes_granted=frozenset({1}))
     said = failing_condition(actions.become_leader, {"server": candidate})
     assert said is not None
-    assert said.startswith("is_quorum(server.votes_granted, server.members)")
+    assert said.startswith("is_quorum(server.votes_granted, config(server))")
     assert "server.votes_granted = frozenset({1})" in said
     follower = replace(candidate, role=Role.FOLLOWER)
     assert str(failing_condition(actions.become_leader, {"server": follower})).startswith(

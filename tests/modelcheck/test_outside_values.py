@@ -7,7 +7,7 @@ from quorate_check.outside.judgement import CheckerError, CheckerProgress
 from quorate_check.outside.spec_states import global_state, path_along
 from quorate_check.outside.tla_values import Function, ModelValue, UnreadableError, Value, parse, parse_state
 from quorate_check.raft.spec import SpecBounds
-from quorate_spec.raft.messages import AppendEntries, Entry, RequestVote
+from quorate_spec.raft.messages import AppendEntries, Config, Entry, RequestVote
 from quorate_spec.raft.state import Answered, Applied, Disk, Role
 
 SYSTEM = SpecBounds(servers=2, symmetry=False).system()
@@ -62,14 +62,17 @@ State 9:
     mtype |-> "AppendEntries",
     mterm |-> 2,
     msource |-> s1,
-    mentries |-> <<[term |-> 1, value |-> v1], [term |-> 2, value |-> NoOpValue]>>,
+    mentries |-> <<[term |-> 1, value |-> v1, config |-> Nil],
+        [term |-> 2, value |-> NoOpValue, config |->
+        [voters |-> {s1}, outgoing |-> {s1, s2}, learners |-> {}]]>>,
     mprevLogIndex |-> 0,
     mprevLogTerm |-> 0,
     mleaderCommit |-> 1 ] }
 /\\ matchIndex = (s1 :> (s1 :> 0 @@ s2 :> 1) @@ s2 :> (s1 :> 0 @@ s2 :> 0))
-/\\ log = ( s1 :> <<[term |-> 1, value |-> v1], [term |-> 2, value |-> NoOpValue]>> @@
+/\\ log = ( s1 :> <<[term |-> 1, value |-> v1, config |-> Nil], [term |-> 2, value |-> NoOpValue, config |->
+        [voters |-> {s1}, outgoing |-> {s1, s2}, learners |-> {}]]>> @@
   s2 :> <<>> )
-/\\ applied = (s1 :> <<[term |-> 1, value |-> v1, by |-> 2]>> @@ s2 :> <<>>)
+/\\ applied = (s1 :> <<[term |-> 1, value |-> v1, config |-> Nil, by |-> 2]>> @@ s2 :> <<>>)
 /\\ readRound = (s1 :> 2 @@ s2 :> 0)
 /\\ readIndex = (s1 :> 1 @@ s2 :> 0)
 /\\ confirmedBy = (s1 :> {s1} @@ s2 :> {})
@@ -78,7 +81,8 @@ State 9:
 /\\ commitIndex = (s1 :> 1 @@ s2 :> 0)
 /\\ currentTerm = (s1 :> 2 @@ s2 :> 2)
 /\\ nextIndex = (s1 :> (s1 :> 1 @@ s2 :> 2) @@ s2 :> (s1 :> 1 @@ s2 :> 1))
-/\\ disk = (s1 :> [currentTerm |-> 2, votedFor |-> s1, log |-> <<[term |-> 1, value |-> v1]>>, snapshotIndex |-> 0] @@
+/\\ disk = (s1 :> [currentTerm |-> 2, votedFor |-> s1, log |-> <<[term |-> 1, value |-> v1, config |-> Nil]>>,
+    snapshotIndex |-> 0] @@
   s2 :> Nil)
 /\\ snapshotIndex = (s1 :> 1 @@ s2 :> 0)
 /\\ votesGranted = (s1 :> {} @@ s2 :> {})
@@ -135,11 +139,11 @@ def test_a_dump_becomes_states_of_the_python_text() -> None:
     assert first.nodes == SYSTEM.initial
     assert second.flight == (RequestVote(1, 2, 1, 0, 0),)
     assert (second.nodes[0].role, second.nodes[0].voted_for) == (Role.CANDIDATE, 1)
-    log = (Entry(1, "v1"), Entry(2, None))
+    log = (Entry(1, "v1"), Entry(2, None, Config(frozenset({1}), frozenset({1, 2}), frozenset())))
     assert third.flight == (AppendEntries(1, 2, 2, 0, 0, log, 1),)
     leader = third.nodes[0]
     assert (leader.log, leader.applied, leader.led) == (log, (Applied(1, "v1", 2),), frozenset({1, 2}))
-    assert (leader.next_index, leader.match_index, leader.snapshot_index) == ((1, 2), (0, 1), 1)
+    assert (leader.next_index, leader.match_index, leader.snapshot_index) == (((2, 2),), ((2, 1),), 1)
     assert (leader.read_round, leader.read_index, leader.confirmed_by) == (2, 1, frozenset({1}))
     assert leader.answered == {Answered(2, 1, 1)}
     assert leader.disk == Disk(2, 1, (Entry(1, "v1"),), 0)

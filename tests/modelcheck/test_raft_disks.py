@@ -7,6 +7,7 @@ import pytest
 
 from quorate.disk import flush
 from quorate.raft import Persisted
+from quorate.raft import step as step_core
 from quorate_check.core.system import NetworkKind, Outcome, Spontaneous, System
 from quorate_check.core.verdict import Verdict
 from quorate_check.engine import Limits, explore
@@ -14,7 +15,7 @@ from quorate_check.engine.any_network.search import search
 from quorate_check.engine.any_network.state_space import StateSpace
 from quorate_check.raft import disks
 from quorate_check.raft.bounds import RaftBounds
-from quorate_check.raft.disks import Queued, confirmed
+from quorate_check.raft.disks import Queued
 from quorate_check.raft.subject import CoreNode, Durability, Flush, Restart, remember, sent_with
 
 MEMORY = 1 << 28
@@ -68,7 +69,7 @@ def queued(bounds: RaftBounds, monkeypatch: pytest.MonkeyPatch) -> System:
                 return tuple(late(outcome, ()) for outcome in system.step(server, event))
             case Confirm() if server.confirmations:
                 oldest, *rest = server.confirmations
-                return tuple(late(o, tuple(rest)) for o in disk.store(server, confirmed(server.state, oldest)))
+                return tuple(late(o, tuple(rest)) for o in disk.store(server, step_core(server.state, oldest)))
             case Confirm():
                 return ()
             case _:

@@ -10,12 +10,17 @@ from hypothesis import strategies as st
 from quorate_check.core.invariants import Invariant, StepInvariant
 from quorate_check.raft.spec import INVARIANTS
 from quorate_check.raft.why import STEP_WHY, WHY
-from quorate_spec.raft.messages import NO_OP, Entry
+from quorate_spec.raft.messages import NO_OP, Config, Entry
 from quorate_spec.raft.state import Applied, Disk, Role, Server, initial
 
 PROMISES = {invariant.name: invariant for invariant in INVARIANTS}
 ONE, OTHER, TWO, EMPTY = Entry(1, "v1"), Entry(1, "v2"), Entry(2, "v1"), Entry(2, NO_OP)
 KNOWN = Applied(1, "v1", 1)
+WITHOUT_1, WITHOUT_3, ALONE = (
+    Entry(1, NO_OP, Config(frozenset(voters), frozenset(), frozenset())) for voters in ((2, 3), (1, 2), (1,))
+)
+JOINT = Entry(1, NO_OP, Config(frozenset({3}), frozenset({1, 2}), frozenset()))
+APPLIED_JOINT = Applied(JOINT.term, JOINT.value, 1, JOINT.config)
 Changes = dict[str, Any]
 CANDIDATE: Changes = {"role": Role.CANDIDATE, "current_term": 1, "votes_granted": frozenset({2, 3})}
 LEADER: Changes = {"role": Role.LEADER, "current_term": 2}
@@ -61,21 +66,21 @@ BROKEN: list[tuple[str, tuple[Changes, ...], str]] = [
         (CANDIDATE, {"current_term": 1, "voted_for": 1, "disk": Disk(0, None, (), 0)}),
         "a, a candidate of term 1, counts the vote of b, which by its disk is only in term 0.",
     ),
-    ("MatchBelowNext", ({"match_index": (0, 1, 0)},), "a knows s2 to hold index 1, and would send index 1 next."),
+    ("MatchBelowNext", ({"match_index": ((2, 1),)},), "a knows s2 to hold index 1, and would send index 1 next."),
     (
         "AcknowledgedIsThere",
-        (LEADER | {"log": (ONE, TWO), "match_index": (0, 0, 2)}, {}, {"current_term": 2, "log": (ONE,)}),
+        (LEADER | {"log": (ONE, TWO), "match_index": ((3, 2),)}, {}, {"current_term": 2, "log": (ONE,)}),
         "a, the leader of term 2, knows c to hold index 2; at index 2 a has [t2 v1] and c has nothing.",
     ),
     (
         "AcknowledgedIsThere",
-        (LEADER | {"match_index": (1, 0, 0)},),
+        (LEADER | {"match_index": ((1, 1),)},),
         "a, the leader of term 2, knows a to hold index 1; at index 1 a has nothing.",
     ),
     (
         "AcknowledgedIsThere",
         (
-            LEADER | {"log": (TWO,), "match_index": (0, 1, 0)},
+            LEADER | {"log": (TWO,), "match_index": ((2, 1),)},
             {"current_term": 2, "log": (TWO,), "disk": Disk(2, None, (), 0)},
         ),
         "a, the leader of term 2, knows b to hold index 1; at index 1 a has [t2 v1] and b by its disk has nothing.",
@@ -120,6 +125,21 @@ BROKEN: list[tuple[str, tuple[Changes, ...], str]] = [
         ({}, {"applied": (KNOWN,)}),
         "b knew [t1 v1] at index 1 to be committed, and no server has it there.",
     ),
+    (
+        "OneChangeAtATime",
+        ({}, {"log": (WITHOUT_3, WITHOUT_1)}),
+        "b has [t1 {1,2}] at index 1 and [t1 {2,3}] at 2: two changes at once.",
+    ),
+    (
+        "OneChangeAtATime",
+        ({"log": (JOINT, JOINT), "applied": (APPLIED_JOINT, APPLIED_JOINT)},),
+        "a has [t1 {1,2→3}] at index 1 and [t1 {1,2→3}] at 2: two changes at once.",
+    ),
+    (
+        "ActiveQuorumsIntersect",
+        ({"log": (ALONE,), "role": Role.LEADER, "current_term": 1}, {"current_term": 2}),
+        "a may decide with a quorum of {1} and b with one of {1,2,3}, and they may be disjoint.",
+    ),
 ]
 
 
@@ -153,9 +173,10 @@ def test_every_promise_of_the_specification_explains_itself() -> None:
     assert set(WHY) | set(STEP_WHY) == set(PROMISES)
 
 
-logs = st.lists(st.sampled_from([ONE, OTHER, TWO, EMPTY]), max_size=3).map(tuple)
+logs = st.lists(st.sampled_from([ONE, OTHER, TWO, EMPTY, ALONE, WITHOUT_1, JOINT]), max_size=3).map(tuple)
 known = st.lists(st.builds(Applied, st.integers(1, 2), st.sampled_from(["v1", NO_OP]), st.integers(1, 2)), max_size=2)
 some = st.integers(0, 3)
+indices = st.dictionaries(st.integers(1, 3), some).map(lambda each: tuple(sorted(each.items())))
 servers_ = st.builds(
     dict,
     current_term=st.integers(1, 2),
@@ -166,8 +187,8 @@ servers_ = st.builds(
     role=st.sampled_from(Role),
     commit_index=some,
     votes_granted=st.frozensets(st.integers(1, 3)),
-    next_index=st.tuples(some, some, some),
-    match_index=st.tuples(some, some, some),
+    next_index=indices,
+    match_index=indices,
     led=st.frozensets(st.integers(1, 2)),
     applied=known.map(tuple),
 )

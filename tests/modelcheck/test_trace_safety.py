@@ -83,7 +83,10 @@ BROKEN = {
     "two entries applied": (
         TraceRule.STATE_MACHINE_SAFETY,
         (applied(2, *entries_of(1, 2, first=2), place=HERE), applied(3, Entry(3, b"x"), place=THERE)),
-        "applies Entry(term=3, command=b'x') at index 3; at n1.ndjson:3 that is Entry(term=2, command=b'2@3')",
+        (
+            "applies Entry(term=3, command=b'x', configuration=None) at index 3; "
+            "at n1.ndjson:3 that is Entry(term=2, command=b'2@3', configuration=None)"
+        ),
     ),
     "two states at an index": (
         TraceRule.STATE_MACHINE_SAFETY,

@@ -11,7 +11,8 @@ from typing import Final
 
 from quorate.backup.file import BackupError, read
 from quorate.membership.folders import make_folders
-from quorate.raft.messages import NodeId, Snapshot
+from quorate.raft.configuration import NodeId
+from quorate.raft.messages import Snapshot
 from quorate.raft_server.headroom import FARTHEST_INDEX
 from quorate.runtime.storage_errors import StorageError
 from quorate.store.clock import Clock

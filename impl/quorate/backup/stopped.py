@@ -18,8 +18,8 @@ from quorate.membership import register_file
 from quorate.membership.claim import Claim
 from quorate.membership.folders import DATABASE
 from quorate.membership.register import PeerRecord, Refused, Register, hear, show_members
+from quorate.raft.configuration import NodeId
 from quorate.raft.log import Log
-from quorate.raft.messages import NodeId
 from quorate.raft.output import Durable
 from quorate.raft_server.storage import SqliteStorage
 from quorate.runtime.interfaces import UnknownCommandError

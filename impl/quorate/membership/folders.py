@@ -13,7 +13,8 @@ from pathlib import Path
 
 from quorate.membership import register_file
 from quorate.membership.register import PeerRecord, Register, form
-from quorate.raft.messages import NodeId, Snapshot
+from quorate.raft.configuration import NodeId
+from quorate.raft.messages import Snapshot
 from quorate.raft.output import Persist
 from quorate.raft_server.storage import SqliteStorage
 from quorate.runtime.paths import sync

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from quorate.membership.claim import Claim
 from quorate.membership.register import Acknowledged, Refused, Register, Verdict, Waiting, hear, waiting_for
-from quorate.raft.messages import NodeId
+from quorate.raft.configuration import NodeId
 from quorate.raft_server.headroom import implausible_claim
 
 log = logging.getLogger("quorate.membership")

@@ -45,7 +45,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from quorate.membership.claim import Claim
-from quorate.raft.messages import NodeId
+from quorate.raft.configuration import NodeId
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from zlib import crc32
 
 from quorate.membership.register import PeerRecord, Register, show_members
-from quorate.raft.messages import NodeId
+from quorate.raft.configuration import NodeId
 from quorate.runtime.paths import is_there, sync
 from quorate.runtime.storage_errors import StorageError
 

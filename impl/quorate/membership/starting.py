@@ -9,7 +9,7 @@ from quorate.membership import register_file
 from quorate.membership.claim import INCARNATION_BYTES
 from quorate.membership.introductions import IntroducedServer, Introductions
 from quorate.membership.register import Acknowledged, Register, form
-from quorate.raft.messages import NodeId
+from quorate.raft.configuration import NodeId
 from quorate.raft.output import Durable, Persist
 from quorate.raft.state import Role, State
 from quorate.raft_server.interfaces import RaftStorage

@@ -7,7 +7,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from quorate.bft_server.status import BftStatus
-from quorate.raft.messages import NodeId
+from quorate.raft.configuration import NodeId
 from quorate.raft.state import Role
 from quorate.raft_server.status import Status
 from quorate.runtime.outcomes import Done, NotDone, Outcome, Unknown

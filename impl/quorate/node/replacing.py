@@ -14,7 +14,7 @@ from quorate.membership.register import Acknowledged, Register, show_members
 from quorate.membership.starting import introduce
 from quorate.node.config import Configuration
 from quorate.node.members import StartError, load_peer_tls, make_folder
-from quorate.raft.messages import NodeId
+from quorate.raft.configuration import NodeId
 from quorate.raft.output import Durable
 from quorate.raft_server.interfaces import PeerMessage
 from quorate.raft_server.storage import SqliteStorage

@@ -3,8 +3,10 @@
 Start with `node.py`, the dispatcher, and `output.py`, the contract between the core and the world around it.
 """
 
-from quorate.raft.errors import LocalError, NotLeader, RaftError, RemoteError
+from quorate.raft.configuration import Configuration, NodeId
+from quorate.raft.errors import ChangeRefused, LocalError, NotLeader, RaftError, RemoteError
 from quorate.raft.events import (
+    ChangeMembers,
     ElectionTimeout,
     Event,
     Hear,
@@ -27,7 +29,6 @@ from quorate.raft.messages import (
     InstallSnapshotReply,
     LeadershipConfirmed,
     Message,
-    NodeId,
     PreVote,
     PreVoteReply,
     RequestVote,
@@ -41,7 +42,10 @@ from quorate.raft.state import Config, ReadRound, Role, State
 __all__ = [
     "AppendEntries",
     "AppendEntriesReply",
+    "ChangeMembers",
+    "ChangeRefused",
     "Config",
+    "Configuration",
     "ConfirmLeadership",
     "ConfirmedReads",
     "Durable",

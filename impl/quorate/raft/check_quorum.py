@@ -12,13 +12,13 @@ it: it refuses that in its own term, which the leader then enters, for refusals 
 
 from dataclasses import replace
 
+from quorate.raft.configuration import NodeId
 from quorate.raft.events import Hear
 from quorate.raft.messages import (
     AppendEntriesReply,
     InstallSnapshotReply,
     LeadershipConfirmed,
     Message,
-    NodeId,
     RequestVote,
     RequestVoteReply,
 )
@@ -40,7 +40,7 @@ def count(state: State, message: Message) -> State:
 
 def keeps_office(state: State) -> bool:
     """Whether a leader stays in office at the end of an election timeout: always without CheckQuorum."""
-    return not state.config.check_quorum or state.config.is_quorum(state.heard_from)
+    return not state.config.check_quorum or state.is_quorum(state.heard_from)
 
 
 def count_anew(state: State) -> State:

@@ -9,11 +9,8 @@ from quorate.raft.state import Role, State
 
 def advance_commit_index(state: State) -> State:
     """The leader's state with the commit index that its followers' logs and its own disk allow."""
-    held = [
-        state.durable_index if member == state.id else match_index
-        for member, match_index in zip(state.config.members, state.match_index, strict=True)
-    ]
-    index = state.config.committable_index(held)
+    match = dict(zip(state.configuration.members, state.match_index, strict=True))
+    index = state.committable_index(match | {state.id: state.durable_index})
     # §5.4.2: only entries of the current term commit by counting; what precedes them commits with them.
     if index > state.commit_index and state.log.term_at(index) == state.current_term:
         return replace(state, commit_index=index)

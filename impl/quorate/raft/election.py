@@ -2,27 +2,38 @@
 
 Deviation from the paper: an election may be preceded by a pre-vote (§9.6 of the dissertation), in which a server
 asks whether the others would vote for it. The request has the term that the server would enter, and changes nobody's
-state. A server that knows a leader refuses.
+state. A server that knows a leader refuses. A voter that is alone sends its vote to
+itself, so it leads when its disk has the vote.
+
+Who asks for votes, and whose votes count, is decided by the candidate's configuration alone. A server that is asked
+doesn't look at its own, and learners vote, too: the configuration that they are to decide by may not have reached them.
 """
 
 from dataclasses import replace
 
-from quorate.raft import check_quorum, replication, roles
+from quorate.raft import check_quorum, reconfiguration, replication, roles
+from quorate.raft.configuration import NodeId
 from quorate.raft.messages import PreVote, PreVoteReply, RequestVote, RequestVoteReply
 from quorate.raft.output import Output
 from quorate.raft.state import Role, State
 
 
 def on_election_timeout(state: State) -> Output:
-    """A server begins an election, or a pre-vote, at each timeout (§5.2); a leader checks its quorum instead."""
+    """A voter begins an election, or a pre-vote, at each timeout (§5.2); a leader checks its quorum instead."""
     if state.role is Role.LEADER:
-        return Output(check_quorum.count_anew(state)) if check_quorum.keeps_office(state) else on_step_down(state)
+        if not check_quorum.keeps_office(state):
+            return on_step_down(state)
+        return Output(reconfiguration.begin_round(check_quorum.count_anew(state)))
+    if not state.configuration.is_voter(state.id):
+        return Output(state)
     return _ask_first(state) if state.config.pre_vote else _stand(state)
 
 
 def on_timeout_now(state: State) -> Output:
     """The server to which the leader transfers leadership becomes a candidate at once (§3.10 of the dissertation)."""
-    return Output(state) if state.role is Role.LEADER else _stand(state, transfer=True)
+    if state.role is Role.LEADER or not state.configuration.is_voter(state.id):
+        return Output(state)
+    return _stand(state, transfer=True)
 
 
 def on_step_down(state: State) -> Output:
@@ -81,17 +92,19 @@ def _ask_first(state: State) -> Output:
     if _has_quorum(state):
         return _stand(state)
     log, term = state.log, state.current_term + 1
-    questions = tuple(PreVote(state.id, peer, term, log.last_index, log.last_term) for peer in state.peers)
+    questions = tuple(PreVote(state.id, peer, term, log.last_index, log.last_term) for peer in _other_voters(state))
     return Output(state, send_now=questions, reset_election_timer=True)
 
 
 def _stand(state: State, *, transfer: bool = False) -> Output:
     state = roles.become_candidate(state)
     if _has_quorum(state):
-        return _lead(state)
+        # Nobody's vote is needed, but the own one on disk: else it could lead this term again after a crash.
+        vote = RequestVoteReply(state.id, state.id, state.current_term, vote_granted=True)
+        return Output(state, send_when_durable=(vote,), reset_election_timer=True)
     log, term = state.log, state.current_term
     last = log.last_index, log.last_term
-    requests = tuple(RequestVote(state.id, peer, term, *last, transfer) for peer in state.peers)
+    requests = tuple(RequestVote(state.id, peer, term, *last, transfer) for peer in _other_voters(state))
     return Output(state, send_when_durable=requests, reset_election_timer=True)
 
 
@@ -102,7 +115,11 @@ def _lead(state: State) -> Output:
 
 
 def _has_quorum(state: State) -> bool:
-    return state.config.is_quorum(state.votes_granted)
+    return state.is_quorum(state.votes_granted)
+
+
+def _other_voters(state: State) -> tuple[NodeId, ...]:
+    return tuple(peer for peer in state.peers if state.configuration.is_voter(peer))
 
 
 def _is_up_to_date(state: State, last_log_term: int, last_log_index: int) -> bool:

@@ -1,6 +1,6 @@
 """Errors that the program around the core, or a peer, causes; bugs of the core itself are assertions."""
 
-from quorate.raft.messages import NodeId
+from quorate.raft.configuration import NodeId
 
 
 class RaftError(Exception):
@@ -30,3 +30,7 @@ class NotLeader(LocalError):  # noqa: N818  # names a condition, as StopIteratio
         where = "no leader is known" if leader_id is None else f"the leader is node {leader_id}"
         super().__init__(f"not the leader: {where}")
         self.leader_id = leader_id
+
+
+class ChangeRefused(LocalError):  # noqa: N818  # names what happened, as NotLeader does
+    """A leader can't make this change of the members now, or not at all; `str(error)` is the reason."""

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from quorate.raft.messages import Message, NodeId, Snapshot
+from quorate.raft.configuration import NodeId
+from quorate.raft.messages import Message, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,14 @@ class Propose:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeMembers:
+    """An operator wants these members, each a sorted tuple, instead of the present ones (§6)."""
+
+    voters: tuple[NodeId, ...]
+    learners: tuple[NodeId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ReadRequest:
     """Clients wait to read: a leader finds out whether it still leads; other servers ignore this event (§6.4)."""
 
@@ -83,6 +92,7 @@ Event: TypeAlias = (
     | Hear
     | HeartbeatTimeout
     | Propose
+    | ChangeMembers
     | ReadRequest
     | Persisted
     | SnapshotTaken

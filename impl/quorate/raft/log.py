@@ -4,7 +4,8 @@ Entries are cut into blocks at absolute multiples of BLOCK; the entries after th
 with equal entries have equal blocks, and the generated `==` and `hash` are right. Appending copies the tail (less than
 BLOCK pointers) and, once per BLOCK entries, the list of blocks.
 
-The snapshot before the first entry is kept only here, so no second offset can contradict it.
+The snapshot before the first entry is kept only here, so no second offset can contradict it. The configuration of the
+cluster is the last one in the log, or else that of the snapshot; so what shortens a log restores the one before.
 """
 
 from bisect import bisect_left, bisect_right
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from quorate.raft.configuration import Configuration
 from quorate.raft.messages import Entry, Snapshot
 
 BLOCK: Final = 256
@@ -19,11 +21,15 @@ BLOCK: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Entries `first_index` to `last_index`, after `snapshot`; indices are 1-based and survive compaction."""
+    """Entries `first_index` to `last_index`, after `snapshot`; indices are 1-based and survive compaction.
+
+    `configurations` is an index of the entries that have one, in order.
+    """
 
     snapshot: Snapshot | None = None
     blocks: tuple[tuple[Entry, ...], ...] = ()
     tail: tuple[Entry, ...] = ()
+    configurations: tuple[tuple[int, Configuration], ...] = ()
 
     @property
     def snapshot_index(self) -> int:
@@ -49,6 +55,23 @@ class Log:
     def last_term(self) -> int:
         """The term of the entry at `last_index`, 0 if there was never one."""
         return self._term(self.last_index)
+
+    @property
+    def configuration(self) -> Configuration | None:
+        """The latest configuration in the log, committed or not (§6); None if it has none."""
+        if self.configurations:
+            return self.configurations[-1][1]
+        return None if self.snapshot is None else self.snapshot.configuration
+
+    @property
+    def configuration_index(self) -> int:
+        """The index of the entry with the latest configuration; `snapshot_index` if it isn't in an entry."""
+        return self.configurations[-1][0] if self.configurations else self.snapshot_index
+
+    def configuration_at(self, index: int) -> Configuration | None:
+        """The latest configuration up to `index`, which isn't before `snapshot_index`."""
+        count = bisect_right(self.configurations, index, key=_index_of)
+        return Log(self.snapshot, configurations=self.configurations[:count]).configuration
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -79,14 +102,18 @@ class Log:
         """This log followed by `entries`; the same object if there are none."""
         if not entries:
             return self
+        configurations = self.configurations
+        for index, entry in enumerate(entries, self.last_index + 1):
+            if entry.configuration is not None:
+                configurations = (*configurations, (index, entry.configuration))
         start, rest = self._tail_start, self.tail + entries
         end = start + len(rest)
         boundaries = range((start // BLOCK + 1) * BLOCK, end + 1, BLOCK)
         if not boundaries:
-            return Log(self.snapshot, self.blocks, rest)
+            return Log(self.snapshot, self.blocks, rest, configurations)
         cuts = [0, *(boundary - start for boundary in boundaries)]
         full = tuple(rest[low:high] for low, high in pairwise(cuts))
-        return Log(self.snapshot, self.blocks + full, rest[cuts[-1] :])
+        return Log(self.snapshot, self.blocks + full, rest[cuts[-1] :], configurations)
 
     def truncate_from(self, index: int) -> "Log":
         """This log without the entries from `index` on; the same object if there are none."""
@@ -96,7 +123,8 @@ class Log:
         assert last >= self.snapshot_index, "a snapshot cannot be truncated"
         whole = last // BLOCK - self.snapshot_index // BLOCK
         first_of_tail = max(self.snapshot_index, last // BLOCK * BLOCK) + 1
-        return Log(self.snapshot, self.blocks[:whole], self.slice(first_of_tail, last))
+        configurations = tuple(each for each in self.configurations if _index_of(each) < index)
+        return Log(self.snapshot, self.blocks[:whole], self.slice(first_of_tail, last), configurations)
 
     def compact(self, snapshot: Snapshot) -> "Log":
         """The log after `snapshot`: the entries that follow it if this log has its last entry, otherwise none (§7)."""
@@ -104,12 +132,13 @@ class Log:
         assert index >= self.snapshot_index, "a snapshot cannot be replaced by an older one"
         if self.term_at(index) != snapshot.last_included_term:
             return Log(snapshot)
+        later_configurations = tuple(each for each in self.configurations if _index_of(each) > index)
         if index >= self._tail_start:
-            return Log(snapshot, (), self.tail[index - self._tail_start :])
+            return Log(snapshot, (), self.tail[index - self._tail_start :], later_configurations)
         number = index // BLOCK
         kept = self._block(number)[index - (number + 1) * BLOCK :]
         later = self.blocks[number + 1 - self.snapshot_index // BLOCK :]
-        return Log(snapshot, (kept, *later), self.tail)
+        return Log(snapshot, (kept, *later), self.tail, later_configurations)
 
     def first_index_of(self, term: int) -> int:
         """The index of the first entry of `term` or later; one past the last if there is none."""
@@ -154,3 +183,7 @@ class Log:
         number = (index - 1) // BLOCK
         # Counted from the end, because compaction may have taken the beginning of the first block.
         return self._block(number)[index - (number + 1) * BLOCK - 1].term
+
+
+def _index_of(each: tuple[int, Configuration]) -> int:
+    return each[0]

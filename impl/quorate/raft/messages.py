@@ -14,24 +14,32 @@ Fields that a reply doesn't need are 0 or None, so that equivalent replies are e
 from dataclasses import dataclass
 from typing import TypeAlias
 
-NodeId: TypeAlias = int
+from quorate.raft.configuration import Configuration, NodeId
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry of the log: the term in which a leader created it, and a command; None is a no-op (§8)."""
+    """An entry of the log: the term in which a leader created it, and a client's command; None is a no-op (§8).
+
+    A no-op may have a configuration of the cluster (§6), which concerns the core and not the state machine.
+    """
 
     term: int
     command: bytes | None
+    configuration: Configuration | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The state of the state machine after all entries up to `last_included_index` (§7)."""
+    """The state of the state machine after all entries up to `last_included_index` (§7).
+
+    `configuration` is the latest among these entries; None if they have none.
+    """
 
     last_included_index: int
     last_included_term: int
     data: bytes
+    configuration: Configuration | None = None
 
 
 @dataclass(frozen=True, slots=True)

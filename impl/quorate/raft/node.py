@@ -1,14 +1,14 @@
 """The dispatcher of events: the rules about terms are here, all other rules in the modules of their topics.
 
-This core, and the checks of it, leave out changes of membership (§6), and all of a transfer of leadership but its last
-step (TimeoutNow).
+This core, and the checks of it, leave out all of a transfer of leadership but its last step (TimeoutNow).
 """
 
 from typing import assert_never
 
-from quorate.raft import check_quorum, commitment, election, reads, replication, snapshot
-from quorate.raft.errors import LocalError
+from quorate.raft import check_quorum, commitment, election, reads, reconfiguration, replication, snapshot
+from quorate.raft.configuration import NodeId
 from quorate.raft.events import (
+    ChangeMembers,
     ElectionTimeout,
     Event,
     Hear,
@@ -29,7 +29,6 @@ from quorate.raft.messages import (
     InstallSnapshotReply,
     LeadershipConfirmed,
     Message,
-    NodeId,
     PreVote,
     PreVoteReply,
     RequestVote,
@@ -42,13 +41,11 @@ from quorate.raft.validation import check_message
 
 
 def restart(config: Config, node_id: NodeId, durable: Durable) -> State:
-    """The state of member `node_id` after a start or restart with this disk; `Durable()` is an empty disk.
+    """The state of server `node_id` after a start or restart with this disk; `Durable()` is an empty disk.
 
     The driver gives `durable.snapshot` to the state machine first. Later entries are applied again when they are known
-    to be committed. Raises LocalError if `node_id` is not a member.
+    to be committed.
     """
-    if node_id not in config.members:
-        raise LocalError(f"node {node_id} is not among the members {config.members}")
     index = durable.log.snapshot_index
     return State(
         config=config,
@@ -67,7 +64,7 @@ def step(state: State, event: Event) -> Output:
     An event that has no effect in this state returns the same state and nothing to do. Raises RemoteError for a message
     that no correct peer sends, LocalError for a call that no correct driver makes; then nothing has happened.
     """
-    return settle(state, _handle(state, event))
+    return settle(state, reconfiguration.finish(_handle(state, event)))
 
 
 def _handle(state: State, event: Event) -> Output:  # noqa: C901, PLR0911  # one case for each event
@@ -85,6 +82,8 @@ def _handle(state: State, event: Event) -> Output:  # noqa: C901, PLR0911  # one
             return replication.on_heartbeat_timeout(state)
         case Propose():
             return replication.on_propose(state, event)
+        case ChangeMembers():
+            return reconfiguration.on_change_members(state, event)
         case ReadRequest():
             return reads.on_read_request(state)
         case Persisted():

@@ -19,9 +19,10 @@ Messages may be lost at any point, also by the driver.
 
 from dataclasses import dataclass, replace
 
+from quorate.raft.configuration import NodeId
 from quorate.raft.events import Persisted
 from quorate.raft.log import Log
-from quorate.raft.messages import Entry, Message, NodeId, Snapshot
+from quorate.raft.messages import Entry, Message, Snapshot
 from quorate.raft.state import State
 
 

@@ -54,6 +54,6 @@ def on_leadership_confirmed(state: State, message: LeadershipConfirmed) -> Outpu
 def _finished(state: State) -> Output:
     """The end of a round that a quorum has confirmed; nothing yet if it hasn't."""
     reads = state.reads
-    if not state.config.is_quorum(reads.confirmed_by):
+    if not state.is_quorum(reads.confirmed_by):
         return Output(state)
     return Output(replace(state, reads=ReadRound(reads.number)), reads=ConfirmedReads(reads.number, reads.index))

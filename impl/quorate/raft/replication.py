@@ -13,10 +13,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from quorate.raft import commitment, roles
+from quorate.raft.configuration import NodeId
 from quorate.raft.errors import LocalError, NotLeader, RemoteError
 from quorate.raft.events import Propose
 from quorate.raft.log import Log
-from quorate.raft.messages import AppendEntries, AppendEntriesReply, Entry, InstallSnapshot, Message, NodeId
+from quorate.raft.messages import AppendEntries, AppendEntriesReply, Entry, InstallSnapshot, Message
 from quorate.raft.output import Output
 from quorate.raft.state import Role, State
 
@@ -60,7 +61,7 @@ def on_append_entries(state: State, message: AppendEntries) -> Output:
 
 def on_append_entries_reply(state: State, message: AppendEntriesReply) -> Output:
     """A leader learns up to where a follower's log agrees, or where to try again (§5.3)."""
-    if state.role is not Role.LEADER:
+    if state.role is not Role.LEADER or message.source not in state.configuration.members:
         return Output(state)
     if message.success:
         return acknowledged(state, message.source, message.match_index)
@@ -163,7 +164,7 @@ def _rejected(state: State, message: AppendEntriesReply) -> Output:
 
 
 def _with_progress(state: State, peer: NodeId, next_index: int, match_index: int) -> State:
-    position = state.config.members.index(peer)
+    position = state.configuration.members.index(peer)
     return replace(
         state,
         next_index=_put(state.next_index, position, next_index),

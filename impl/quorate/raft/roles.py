@@ -6,7 +6,8 @@ The handlers decide when a server changes its role.
 from dataclasses import replace
 
 from quorate.raft import check_quorum
-from quorate.raft.messages import Entry, NodeId
+from quorate.raft.configuration import NodeId
+from quorate.raft.messages import Entry
 from quorate.raft.state import Role, State
 
 
@@ -45,7 +46,7 @@ def become_candidate(state: State) -> State:
 def become_leader(state: State) -> State:
     """A leader that knows nothing of its followers' logs, and whose whole log is durable (§5.3)."""
     last = state.log.last_index
-    members = state.config.members
+    members = state.configuration.members
     no_op = (Entry(state.current_term, None),) if state.config.no_op else ()  # §8
     state = replace(
         state,

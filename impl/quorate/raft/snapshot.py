@@ -15,7 +15,7 @@ from quorate.raft.state import Role, State
 
 
 def on_snapshot_taken(state: State, event: SnapshotTaken) -> Output:
-    """The log is compacted up to an applied entry; a snapshot older than the present one is ignored."""
+    """The log is compacted up to an applied entry, with the configuration there; an older snapshot is ignored."""
     index = event.snapshot.last_included_index
     if index <= state.log.snapshot_index:
         return Output(state)
@@ -26,7 +26,10 @@ def on_snapshot_taken(state: State, event: SnapshotTaken) -> Output:
             f"a snapshot at {index} was taken in term {event.snapshot.last_included_term}, "
             f"but the entry there is of term {state.log.term_at(index)}"
         )
-    return Output(replace(state, log=state.log.compact(event.snapshot)))
+    snapshot, configuration = event.snapshot, state.log.configuration_at(index)
+    if snapshot.configuration != configuration:
+        snapshot = replace(snapshot, configuration=configuration)
+    return Output(replace(state, log=state.log.compact(snapshot)))
 
 
 def on_install_snapshot(state: State, message: InstallSnapshot) -> Output:
@@ -43,6 +46,6 @@ def on_install_snapshot(state: State, message: InstallSnapshot) -> Output:
 
 def on_install_snapshot_reply(state: State, message: InstallSnapshotReply) -> Output:
     """The reply to a snapshot acknowledges all entries that it includes."""
-    if state.role is not Role.LEADER:
+    if state.role is not Role.LEADER or message.source not in state.configuration.members:
         return Output(state)
     return replication.acknowledged(state, message.source, message.match_index)

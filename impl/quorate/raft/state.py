@@ -9,19 +9,19 @@ Deviations from Figure 2:
   with `check_quorum` ignores requests for votes.
 - `durable_index` is the last entry that a leader's own disk has confirmed; the leader counts itself only up to there
   (§10.2.1 of the dissertation). Only leaders need it: the whole log of a new leader is on disk, because its requests
-  for votes left only after all earlier writes. (A cluster of one sends no requests. If its leader stepped down before
-  all entries were on disk, its next `durable_index` is too high, but only for entries of earlier terms. Entries that
-  commit by counting are of the leader's own term, and become durable after all earlier ones.)
+  for votes, or its vote for itself if it is alone, left only after all earlier writes.
 - A leader's own elements of `next_index` and `match_index` stay 1 and 0: it needs neither.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 
 from quorate.quorum import is_quorum, majority, quorum_index
+from quorate.raft.configuration import Configuration, NodeId
 from quorate.raft.log import Log
-from quorate.raft.messages import NodeId, Snapshot
+from quorate.raft.messages import Snapshot
 
 
 class Role(Enum):
@@ -35,17 +35,20 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The settings of the core, the same on all servers of a cluster.
+    """The settings of the core, the same on all servers of a cluster but for the first two.
 
-    `members` is sorted; with `pre_vote` an election begins with pre-votes (§9.6 of the dissertation); with `no_op` a
-    leader begins its term with an empty entry (§8); with `check_quorum` a leader stays in office only while a quorum
-    answers it, and who has a leader helps no other (check_quorum.py). An AppendEntries has at most `max_entries`
-    entries with at most `max_bytes` bytes of commands, or a single larger entry. `quorum` members elect a leader,
-    commit an entry, confirm a read and keep a leader in office: None means a majority; fewer are not allowed, for two
-    quorums must intersect. Raises ValueError, which names the invalid field.
+    `members` vote and `learners` don't in the first configuration, which is in force until the log has another. They
+    are sorted; a server that joins a cluster has none, and gets its first configuration from the leader's log. With
+    `pre_vote` an election begins with pre-votes (§9.6 of the dissertation); with `no_op` a leader begins its term with
+    an empty entry (§8); with `check_quorum` a leader stays in office only while a quorum answers it, and who has a
+    leader helps no other (check_quorum.py). An AppendEntries has at most `max_entries` entries with at most `max_bytes`
+    bytes of commands, or a single larger entry. `quorum` members elect a leader, commit an entry, confirm a read and
+    keep a leader in office: None means a majority; fewer are not allowed, for two quorums must intersect; with more,
+    the members can't change. Raises ValueError, which names the invalid field.
     """
 
     members: tuple[NodeId, ...]
+    learners: tuple[NodeId, ...] = ()
     pre_vote: bool = False
     no_op: bool = False
     check_quorum: bool = False
@@ -54,29 +57,28 @@ class Config:
     quorum: int | None = None
 
     def __post_init__(self) -> None:
-        if not self.members or any(type(member) is not int or member < 0 for member in self.members):
-            raise ValueError(f"members: at least one non-negative integer is needed, not {self.members!r}")
-        if self.members != tuple(sorted(set(self.members))):
-            raise ValueError(f"members: a sorted tuple without repetitions is needed, not {self.members!r}")
+        try:
+            Configuration(self.members, learners=self.learners)
+        except ValueError as error:
+            raise ValueError(str(error).replace("voters:", "members:")) from None
         for name, value in (("max_entries", self.max_entries), ("max_bytes", self.max_bytes)):
             if type(value) is not int or value < 1:
                 raise ValueError(f"{name}: a positive integer is needed, not {value!r}")
+        if self.quorum is None:
+            return
         least, most = majority(len(self.members)), len(self.members)
-        if self.quorum is not None and (type(self.quorum) is not int or not least <= self.quorum <= most):
+        if type(self.quorum) is not int or not least <= self.quorum <= most:
             raise ValueError(f"quorum: from {least} to {most} of {most} members are needed, not {self.quorum!r}")
 
     @property
-    def quorum_size(self) -> int:
-        """The number of members in a quorum."""
-        return majority(len(self.members)) if self.quorum is None else self.quorum
+    def first_configuration(self) -> Configuration:
+        """The configuration that is in force before the log has one."""
+        return _first_configuration(self.members, self.learners)
 
-    def is_quorum(self, votes: Collection[NodeId]) -> bool:
-        """Whether `votes` contain a quorum of the members: the only rule for elections, reads and CheckQuorum."""
-        return is_quorum(votes, self.members, self.quorum_size)
 
-    def committable_index(self, match: Sequence[int]) -> int:
-        """The largest index that a quorum has, where the i-th member has everything up to `match[i]`."""
-        return quorum_index(match, self.quorum_size)
+@lru_cache(maxsize=64)
+def _first_configuration(members: tuple[NodeId, ...], learners: tuple[NodeId, ...]) -> Configuration:
+    return Configuration(members, learners=learners)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +114,13 @@ class State:
     # Volatile state on (pre-)candidates.
     votes_granted: frozenset[NodeId] = frozenset()
 
-    # Volatile state on leaders: the tuples are aligned with config.members.
+    # Volatile state on leaders: the tuples are aligned with configuration.members.
     durable_index: int = 0
     next_index: tuple[int, ...] = ()
     match_index: tuple[int, ...] = ()
     reads: ReadRound = ReadRound()
     heard_from: frozenset[NodeId] = frozenset()  # since the last check, itself included (check_quorum.py)
+    caught_up_index: int = 0  # a learner that has the log up to here may become a voter (reconfiguration.py)
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -125,14 +128,31 @@ class State:
         return self.log.snapshot
 
     @property
+    def configuration(self) -> Configuration:
+        """The configuration in force: the latest in the log, committed or not (§6)."""
+        return self.log.configuration or self.config.first_configuration
+
+    @property
     def peers(self) -> tuple[NodeId, ...]:
         """All other members, in order."""
-        return tuple(member for member in self.config.members if member != self.id)
+        return tuple(member for member in self.configuration.members if member != self.id)
+
+    def is_quorum(self, votes: Collection[NodeId]) -> bool:
+        """Whether `votes` contain a quorum of the members: the only rule for elections, reads and CheckQuorum."""
+        configuration, size = self.configuration, self.config.quorum
+        return configuration.is_quorum(votes) if size is None else is_quorum(votes, configuration.voters, size)
+
+    def committable_index(self, match: Mapping[NodeId, int]) -> int:
+        """The largest index that a quorum has, where a member m has everything up to `match[m]`."""
+        configuration, size = self.configuration, self.config.quorum
+        if size is None:
+            return configuration.committable_index(match)
+        return quorum_index([match[voter] for voter in configuration.voters], size)
 
     def next_index_of(self, peer: NodeId) -> int:
-        """The index of the next entry to send to `peer`."""
-        return self.next_index[self.config.members.index(peer)]
+        """The index of the next entry to send to `peer`, a member."""
+        return self.next_index[self.configuration.members.index(peer)]
 
     def match_index_of(self, peer: NodeId) -> int:
-        """The last index at which the log of `peer` is known to equal the leader's."""
-        return self.match_index[self.config.members.index(peer)]
+        """The last index at which the log of `peer`, a member, is known to equal the leader's."""
+        return self.match_index[self.configuration.members.index(peer)]

@@ -6,6 +6,7 @@ proportional to the length of the message. A leader commit beyond the entries in
 
 from typing import get_args
 
+from quorate.raft.configuration import Configuration
 from quorate.raft.errors import RemoteError
 from quorate.raft.messages import (
     AppendEntries,
@@ -58,9 +59,7 @@ def check_message(state: State, message: Message) -> None:
 def _check_envelope(state: State, message: Message) -> None:
     _check_natural("source", message.source)
     _check_natural("term", message.term)
-    if message.source not in state.config.members:
-        raise RemoteError("source", f"node {message.source} is no member of the cluster")
-    if message.source == state.id:
+    if message.source == state.id and not isinstance(message, RequestVoteReply):
         raise RemoteError("source", "the message claims to be from its receiver")
     if type(message.dest) is not int or message.dest != state.id:
         raise RemoteError("dest", f"the message is for {message.dest!r}, not for node {state.id}")
@@ -100,6 +99,9 @@ def _check_entry(entry: Entry) -> None:
     _check_natural("entries", entry.term)
     if type(entry.command) is not bytes and entry.command is not None:
         raise RemoteError("entries", f"a command is bytes, not {type(entry.command).__name__}")
+    _check_configuration("entries", entry.configuration)
+    if entry.configuration is not None and entry.command is not None:
+        raise RemoteError("entries", "an entry has both a command and a configuration")
 
 
 def _check_append_entries_reply(state: State, message: AppendEntriesReply) -> None:
@@ -131,6 +133,16 @@ def _check_snapshot(message: InstallSnapshot) -> None:
         raise RemoteError("last_included_term", f"{snapshot.last_included_term} is after the leader's term")
     if type(snapshot.data) is not bytes:
         raise RemoteError("data", f"a snapshot is bytes, not {type(snapshot.data).__name__}")
+    _check_configuration("configuration", snapshot.configuration)
+
+
+def _check_configuration(field: str, configuration: Configuration | None) -> None:
+    if configuration is None:
+        return
+    if type(configuration) is not Configuration:
+        raise RemoteError(field, f"{type(configuration).__name__} is not a configuration")
+    if not configuration.voters:
+        raise RemoteError(field, "a configuration has no voters")
 
 
 def _check_round(message: ConfirmLeadership | LeadershipConfirmed) -> None:

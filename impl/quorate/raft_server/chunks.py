@@ -24,13 +24,14 @@ log = logging.getLogger("quorate.server")
 
 def digest_of(snapshot: Snapshot) -> bytes:
     """Return what a snapshot is known by."""
-    whole = _begin_digest(snapshot.last_included_index, snapshot.last_included_term)
+    whole = _begin_digest(snapshot)
     whole.update(snapshot.data)
     return whole.digest()
 
 
-def _begin_digest(index: int, term: int) -> blake2b:
-    return blake2b(b"%d %d " % (index, term), digest_size=16)
+def _begin_digest(place: Snapshot | SnapshotChunk) -> blake2b:
+    text = f"{place.last_included_index} {place.last_included_term} {place.configuration} "
+    return blake2b(text.encode(), digest_size=16)
 
 
 @dataclass
@@ -49,7 +50,7 @@ class _Outgoing:
         snapshot = self.message.snapshot
         place = snapshot.last_included_index, snapshot.last_included_term, len(snapshot.data)
         data = snapshot.data[self.has : self.has + size]
-        return SnapshotChunk(self.message.term, *place, self.digest.result(), self.has, data)
+        return SnapshotChunk(self.message.term, *place, self.digest.result(), self.has, data, snapshot.configuration)
 
 
 class SnapshotSender:
@@ -115,7 +116,7 @@ class _Incoming:
     def begin(self) -> None:
         """Hold nothing of it."""
         self._data = BytesIO()  # gives its bytes away without a copy of them
-        self._digest = _begin_digest(self.first.last_included_index, self.first.last_included_term)
+        self._digest = _begin_digest(self.first)
 
     @property
     def length(self) -> int:
@@ -132,7 +133,8 @@ class _Incoming:
         if self.length < self.first.length:
             return
         if self._digest.digest() == self.first.digest:
-            self.whole = Snapshot(self.first.last_included_index, self.first.last_included_term, self._data.getvalue())
+            place = self.first.last_included_index, self.first.last_included_term
+            self.whole = Snapshot(*place, self._data.getvalue(), self.first.configuration)
             self._data = BytesIO()
         else:
             log.warning("a snapshot arrived damaged, and is asked for again", extra={"peer": self.source})

@@ -296,9 +296,12 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
     def _written(self, written: Written[Persist, Message]) -> None:
         if self._tracer is not None:
             self._tracer.durable(written.step)
-        self._outbox.post(written.messages)
+        self._outbox.post(message for message in written.messages if message.dest != self._id)
         for confirmation in confirmations(written.persists):
             self._step(confirmation)
+        for message in written.messages:
+            if message.dest == self._id:
+                self._step(raft.Receive(message))
         self._outbox.send(self._loop.time())
         self._want_turn()
 

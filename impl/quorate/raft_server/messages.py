@@ -6,6 +6,7 @@ None of these promises anything about a disk, so all of them may leave at once.
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from quorate.raft import Configuration
 from quorate.runtime.outcomes import Outcome
 
 
@@ -68,6 +69,7 @@ class SnapshotChunk:
     digest: bytes
     offset: int
     data: bytes
+    configuration: Configuration | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from quorate.raft import Entry, Role, Snapshot, State
+from quorate.raft import Configuration, Entry, Role, Snapshot, State
 from quorate.raft_server.interfaces import RaftStorage
 from quorate.raft_server.settings import Settings
 from quorate.raft_server.staging import Staging
@@ -35,6 +35,7 @@ class Snapshots:
         self._covered_bytes = 0
         self._latest_bytes = 0  # of the state; snapshots are made no more often than the log grows by as much
         self._position: tuple[int, int] | None = None
+        self._configuration: Configuration | None = None
         self._serialising: asyncio.Future[bytes] | None = None
         self._latest: Snapshot | None = None
 
@@ -65,7 +66,7 @@ class Snapshots:
         if self._latest is None:
             if not self._serialising.done():
                 return None
-            self._latest = Snapshot(*self._position, self._serialising.result())
+            self._latest = Snapshot(*self._position, self._serialising.result(), self._configuration)
         if self.staging.staged is not self._latest:  # or not any more, for a leader's has come meanwhile
             self.staging.begin(self._latest)
             return None
@@ -81,6 +82,7 @@ class Snapshots:
         term = state.log.term_at(machine_index)
         assert term is not None, "applied entries after the last snapshot are in the log"
         self._position = (machine_index, term)
+        self._configuration = state.log.configuration_at(machine_index)
         self._covered_bytes = self.log_bytes
         self._serialising = asyncio.get_running_loop().run_in_executor(None, self._machine.capture())
         # Retrieve the exception, which nobody reads of a snapshot that was given up.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from quorate.raft.messages import NodeId
+from quorate.raft.configuration import NodeId
 from quorate.raft.state import Role, State
 
 

@@ -11,12 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, replace
 from itertools import chain as joined
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 from zlib import crc32
 
+from quorate.raft.configuration import Configuration, NodeId
 from quorate.raft.log import Log
-from quorate.raft.messages import Entry, NodeId, Snapshot
+from quorate.raft.messages import Entry, Snapshot
 from quorate.raft.output import Durable, Persist
+from quorate.raft_server.configuration_text import decode, encode
 from quorate.raft_server.staged import Counting, Pieces, Staging
 from quorate.runtime.database import Database, Schema, checksum, incarnation_of, leave_database, open_database
 from quorate.runtime.storage_errors import StorageError, damaged, is_full, refusing
@@ -39,7 +41,8 @@ _TABLES: Final = (
     first_piece INTEGER NOT NULL CHECK (typeof(first_piece) = 'integer'),
     last_piece INTEGER NOT NULL CHECK (typeof(last_piece) = 'integer'),
     chain INTEGER NOT NULL CHECK (typeof(chain) = 'integer'),
-    checksum INTEGER NOT NULL
+    checksum INTEGER NOT NULL,
+    configuration BLOB CHECK (typeof(configuration) IN ('blob', 'null'))
 )""",
     """CREATE TABLE piece (
     number INTEGER PRIMARY KEY,
@@ -49,9 +52,11 @@ _TABLES: Final = (
     entry_index INTEGER PRIMARY KEY,
     term INTEGER NOT NULL CHECK (typeof(term) = 'integer'),
     command BLOB CHECK (typeof(command) IN ('blob', 'null')),
+    configuration BLOB CHECK (typeof(configuration) IN ('blob', 'null')),
     checksum INTEGER NOT NULL
 )""",
 )
+Row: TypeAlias = tuple[int, int, bytes | None, bytes | None, int]  # of the log
 _NO_VOTE: Final = checksum(0, None, None)
 
 
@@ -65,12 +70,14 @@ class _Stored:
     last_piece: int = 0
     chain: int = 0
     checksum: int = 0
+    configuration: bytes | None = None
 
     @classmethod
-    def make(cls, index: int, term: int, pieces: Pieces, chain: int) -> "_Stored":
-        """The row of a snapshot with this index and term."""
-        whole = checksum(index, term, b"%d %d" % (pieces.crc, chain), checksum(pieces.first, pieces.last, None))
-        return cls(index, term, pieces.first, pieces.last, chain, whole)
+    def make(cls, index: int, term: int, pieces: Pieces, chain: int, configuration: bytes | None) -> "_Stored":
+        """The row of a snapshot with this index, term and configuration."""
+        place = checksum(pieces.first, pieces.last, configuration)
+        whole = checksum(index, term, b"%d %d" % (pieces.crc, chain), place)
+        return cls(index, term, pieces.first, pieces.last, chain, whole, configuration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,11 +214,11 @@ class SqliteStorage:
         )
         chain = self._chain_at(disk, index) if is_there else 0
         pieces = self._staging.find(snapshot) or self._staging.put(snapshot)
-        stored = _Stored.make(index, term, pieces, chain)
+        stored = _Stored.make(index, term, pieces, chain, encode(snapshot.configuration))
         if not is_there:
             self._connection.execute("DELETE FROM log WHERE entry_index > ?", (index,))
         self._connection.execute("DELETE FROM snapshot")
-        self._connection.execute("INSERT INTO snapshot VALUES (?, ?, ?, ?, ?, ?)", astuple(stored))
+        self._connection.execute("INSERT INTO snapshot VALUES (?, ?, ?, ?, ?, ?, ?)", astuple(stored))
         if is_there:
             return replace(disk, snapshot=stored)
         return replace(disk, snapshot=stored, last_index=index, chain=chain)
@@ -219,15 +226,16 @@ class SqliteStorage:
     def _append(self, disk: _Disk, entries: Sequence[Entry]) -> _Disk:
         chain, rows, size = disk.chain, [], 0
         for index, entry in enumerate(entries, disk.last_index + 1):
-            chain = checksum(index, entry.term, entry.command, chain)
-            rows.append((index, entry.term, entry.command, chain))
+            configuration = encode(entry.configuration)
+            chain = _link(index, entry.term, entry.command, configuration, chain)
+            rows.append((index, entry.term, entry.command, configuration, chain))
             size += len(entry.command or b"")
         # In powers of two, so that there are few statements, and each is compiled once. Large entries go one by one,
         # for SQLite copies all rows of a statement without letting other threads run.
         most = 1 if size > _LARGE_BYTES else _ROWS
         while rows:
             count = min(most, 1 << len(rows).bit_length() - 1)
-            places = ", ".join(["(?, ?, ?, ?)"] * count)
+            places = ", ".join(["(?, ?, ?, ?, ?)"] * count)
             insert = f"INSERT INTO log VALUES {places}"  # noqa: S608  # nothing but question marks
             self._connection.execute(insert, [*joined.from_iterable(rows[:count])])
             del rows[:count]
@@ -260,7 +268,7 @@ def _read(path: Path, connection: Database) -> tuple[_Disk, Durable]:
     chain = _check_rows(path, rows, stored.chain)
     if vote_checksum != checksum(current_term, voted_for, None):
         raise damaged(path, "a checksum is wrong")
-    log = log.append(tuple(Entry(term, command) for _, term, command, _ in rows))
+    log = log.append(_entries(path, rows))
     disk = _Disk((current_term, voted_for), vote_checksum, stored, log.last_index, chain)
     if disk.content != connection.seal.content:
         raise damaged(path, "it doesn't hold what was written last")
@@ -270,9 +278,26 @@ def _read(path: Path, connection: Database) -> tuple[_Disk, Durable]:
     return disk, Durable(current_term, voted_for, log)
 
 
-def _check_rows(path: Path, rows: Sequence[tuple[int, int, bytes | None, int]], chain: int) -> int:
-    for index, term, command, stored_chain in rows:
-        chain = checksum(index, term, command, chain)
+def _link(index: int, term: int, command: bytes | None, configuration: bytes | None, chain: int) -> int:
+    """The checksum of an entry, which continues that of the entry before it."""
+    chain = checksum(index, term, command, chain)
+    return chain if configuration is None else checksum(index, term, configuration, chain)
+
+
+def _entries(path: Path, rows: Sequence[Row]) -> tuple[Entry, ...]:
+    return tuple(Entry(term, command, _decoded(path, text)) for _, term, command, text, _ in rows)
+
+
+def _decoded(path: Path, text: bytes | None) -> Configuration | None:
+    try:
+        return decode(text)
+    except ValueError as error:
+        raise damaged(path, f"a configuration is none: {error}") from None
+
+
+def _check_rows(path: Path, rows: Sequence[Row], chain: int) -> int:
+    for index, term, command, configuration, stored_chain in rows:
+        chain = _link(index, term, command, configuration, chain)
         if chain != stored_chain:
             raise damaged(path, "a checksum is wrong")
     return chain
@@ -284,9 +309,9 @@ def _read_snapshot(path: Path, connection: Database, stored: _Stored) -> Snapsho
         rows = connection.execute(select, (stored.first_piece, stored.last_piece))
         data = b"".join(piece for (piece,) in rows)
     pieces = Pieces(stored.first_piece, stored.last_piece, crc32(data))
-    if stored != _Stored.make(stored.index, stored.term, pieces, stored.chain):
+    if stored != _Stored.make(stored.index, stored.term, pieces, stored.chain, stored.configuration):
         raise damaged(path, "the checksum of the snapshot is wrong")
-    return Snapshot(stored.index, stored.term, data)
+    return Snapshot(stored.index, stored.term, data, _decoded(path, stored.configuration))
 
 
 def _remove_what_does_not_count(path: Path, connection: Database, stored: _Stored) -> None:

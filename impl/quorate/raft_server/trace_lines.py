@@ -90,6 +90,7 @@ class Digest(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     read_index: int = 0
     confirmed_by: tuple[NodeId, ...] = ()
     heard_from: tuple[NodeId, ...] = ()
+    caught_up_index: int = 0
 
 
 class StepLine(Struct, frozen=True, tag_field="line", tag="step", forbid_unknown_fields=True):
@@ -151,6 +152,7 @@ def digest(state: State) -> Digest:
         read_index=state.reads.index,
         confirmed_by=tuple(sorted(state.reads.confirmed_by)),
         heard_from=tuple(sorted(state.heard_from)),
+        caught_up_index=state.caught_up_index,
     )
 
 

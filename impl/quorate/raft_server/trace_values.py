@@ -56,4 +56,4 @@ def entries_with(entries: Sequence[Entry], change: Callable[[bytes], bytes]) -> 
 
 def _with(entry: Entry, change: Callable[[bytes], bytes]) -> Entry:
     changed = None if entry.command is None else change(entry.command)
-    return entry if changed is entry.command else Entry(entry.term, changed)
+    return entry if changed is entry.command else replace(entry, command=changed)

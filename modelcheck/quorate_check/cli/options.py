@@ -97,6 +97,8 @@ _FLAGS: dict[str, tuple[str, str]] = {
     "duplicates": ("--duplicates", "On a bounded network: messages delivered twice on a path."),
     "snapshots": ("--snapshots", "Snapshots taken on a path."),
     "reads": ("--reads", "Rounds of client reads on a path."),
+    "members": ("--members", "The servers that found the cluster, learners after a plus, as in 123+4."),
+    "changes": ("--changes", "A leader changes the members to each of these, as in 123+4,124."),
     "pre_vote": ("--pre-vote/--no-pre-vote", "Before an election a server asks whether it could win."),
     "no_op": ("--leader-no-op/--no-leader-no-op", "A new leader appends an empty entry."),
     "check_quorum": (

@@ -43,7 +43,8 @@ class CountingAdapter(Adapter):
 def counting(system: System, bounds: RaftBounds) -> System:
     """Return the system within `bounds`, but with leaders that count."""
     config = system.initial[0].state.config
-    adapter = CountingAdapter(config, disk_of(bounds.storage, bounds.network), bounds.max_term, bounds.max_log)
+    disk = disk_of(bounds.storage, bounds.network)
+    adapter = CountingAdapter(bounds.servers, config, disk, bounds.max_term, bounds.max_log)
     others = (each for each in system.spontaneous if not isinstance(each.event, CheckQuorum))
     # If these could happen at any time, nobody would see which messages count.
     once = (code.TimeoutNow(), *map(code.Hear, config.members))

@@ -60,6 +60,7 @@ ONE_LATE_DISK: Search = {
         "storage": "async",
     },
 }
+A_CHANGE: dict[str, Any] = {"in_flight": 2, "max_log": 3, "proposals": 0, "no_op": True}
 OF_THE_CORE: tuple[Search, ...] = (
     {"name": "two servers", "bounds": {"servers": 2, "in_flight": 2, "restarts": 1}, "conforms": True},
     {
@@ -88,6 +89,16 @@ OF_THE_CORE: tuple[Search, ...] = (
     {
         "name": "one server, pre-vote",
         "bounds": {"servers": 1, "in_flight": 1, "max_log": 1, "proposals": 1, "restarts": 1, "pre_vote": True},
+        "conforms": True,
+    },
+    {
+        "name": "a server joins, another leaves",
+        "bounds": {**A_CHANGE, "servers": 2, "members": "1+2", "changes": "12,2", "max_term": 2, "snapshots": 1},
+        "conforms": True,
+    },
+    {
+        "name": "a joint change",
+        "bounds": {**A_CHANGE, "in_flight": 4, "drops": 1, "members": "1+23", "changes": "123", "max_term": 1},
         "conforms": True,
     },
     {
@@ -162,6 +173,8 @@ CORE = Family(
             "raft/roles.py",
             "raft/snapshot.py",
             "raft/reads.py",
+            "raft/configuration.py",
+            "raft/reconfiguration.py",
             "raft/node.py",
             "raft/output.py",
             "raft/state.py",

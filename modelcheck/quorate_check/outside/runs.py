@@ -18,6 +18,7 @@ class Comparison:
 
 
 _PAIR = SpecBounds(servers=2, max_term=1, restarts=True, stalls=True, symmetry=False)
+_CHANGE = SpecBounds(max_term=1, max_log=3, in_flight=1)
 RUNS: tuple[Comparison, ...] = (
     Comparison("one message at a time", SpecBounds(servers=2, in_flight=1, symmetry=False), small=True),
     Comparison("a pair of servers", SpecBounds(servers=2, symmetry=False), small=True),
@@ -46,6 +47,30 @@ RUNS: tuple[Comparison, ...] = (
     ),
     Comparison("disks that stall, symmetry", SpecBounds(max_term=1, max_log=0, restarts=True, stalls=True)),
     Comparison("one server and its disk", SpecBounds(servers=1, max_log=2, restarts=True, stalls=True, snapshots=True)),
+    Comparison(
+        "a leader that removes itself",
+        SpecBounds(servers=2, max_log=3, in_flight=1, changes="1", symmetry=False),
+        small=True,
+    ),
+    Comparison("a joint change", replace(_CHANGE, members="1+23", changes="123", symmetry=False)),
+    Comparison("a joint change, symmetry", replace(_CHANGE, changes="1")),
+    Comparison("a learner becomes a voter", replace(_CHANGE, members="12+3", changes="123", symmetry=False)),
+    Comparison(
+        "changes and snapshots",
+        SpecBounds(servers=2, members="1", max_log=3, in_flight=1, changes="1+2,12", snapshots=True, symmetry=False),
+    ),
+    Comparison(
+        "changes, disks that stall",
+        replace(_PAIR, members="1+2", max_log=2, in_flight=1, changes="12"),
+        small=True,
+    ),
+    Comparison(
+        "changes, reads",
+        SpecBounds(
+            servers=2, members="1+2", max_term=1, max_log=2, in_flight=1, changes="12", max_rounds=1, symmetry=False
+        ),
+        small=True,
+    ),
     Comparison("disks that stall, any number of messages", replace(_PAIR, max_rounds=1, any_network=True)),
     Comparison("any number of messages", SpecBounds(servers=2, any_network=True, symmetry=False)),
     Comparison("any number, symmetry", SpecBounds(max_term=1, max_log=0, any_network=True)),

@@ -15,7 +15,8 @@ from quorate_check.engine.trace import renamings
 from quorate_check.outside.judgement import CheckerError
 from quorate_check.outside.tla_values import Function, ModelValue, State, Value
 from quorate_spec.raft import messages
-from quorate_spec.raft.state import Answered, Applied, Disk, Role, Server
+from quorate_spec.raft.messages import Config
+from quorate_spec.raft.state import Answered, Applied, Disk, Progress, Role, Server, progress
 
 NOBODY, NO_OP = ModelValue("Nil"), ModelValue("NoOpValue")
 CACHE_SIZE = 1 << 16
@@ -24,7 +25,7 @@ CACHE_SIZE = 1 << 16
 def global_state(system: System, state: State) -> GlobalState:
     """Return the state of the Python text for `state`, Raft.tla's variables; raise CheckerError if it is invalid."""
     try:
-        nodes = tuple(_server(state, node.id, node.members) for node in system.initial)
+        nodes = tuple(_server(state, node) for node in system.initial)
         flight = state["messages"]
         assert isinstance(flight, frozenset)
         unused = behaviour.start(system).used
@@ -33,18 +34,20 @@ def global_state(system: System, state: State) -> GlobalState:
         raise CheckerError(f"a state that Raft.tla doesn't have: {type(error).__name__} {error}") from error
 
 
-def _server(state: State, server: int, members: tuple[int, ...]) -> Server:
+def _server(state: State, initial: Server) -> Server:
+    server = initial.id
+
     def value_of(variable: str) -> Any:  # noqa: ANN401 - any variable's
         values = state[variable]
         assert isinstance(values, Function)
         return values[ModelValue(f"s{server}")]
 
-    def of_each(variable: str) -> tuple[Any, ...]:
-        return tuple(value_of(variable)[ModelValue(f"s{peer}")] for peer in members)
+    def progress_of(variable: str, default: int) -> Progress:
+        return progress({_plain(peer): index for peer, index in value_of(variable).pairs}, default)
 
     return Server(
         id=server,
-        members=members,
+        first_config=initial.first_config,
         current_term=value_of("currentTerm"),
         voted_for=_plain(value_of("votedFor")),
         log=tuple(_entry(messages.Entry, entry) for entry in value_of("log")),
@@ -53,8 +56,8 @@ def _server(state: State, server: int, members: tuple[int, ...]) -> Server:
         role=Role(value_of("role")),
         commit_index=value_of("commitIndex"),
         votes_granted=frozenset(map(_plain, value_of("votesGranted"))),
-        next_index=of_each("nextIndex"),
-        match_index=of_each("matchIndex"),
+        next_index=progress_of("nextIndex", 1),
+        match_index=progress_of("matchIndex", 0),
         read_round=value_of("readRound"),
         read_index=value_of("readIndex"),
         confirmed_by=frozenset(map(_plain, value_of("confirmedBy"))),
@@ -87,12 +90,19 @@ def _entry(kind: type[Any], record: Function) -> Any:  # noqa: ANN401 - of the g
     return kind(**{f.name: _plain(record[_camel(f.name)]) for f in fields(kind)})
 
 
+def _set(value: Value) -> frozenset[Value]:
+    assert isinstance(value, frozenset)
+    return value
+
+
 def _plain(value: Value) -> Any:  # noqa: ANN401 - whatever stands for it in the Python text
     match value:
         case ModelValue(name="Nil" | "NoOpValue"):
             return None
         case ModelValue(name=name):
             return int(name[1:]) if re.fullmatch(r"s\d+", name) else name
+        case Function() if any(key == "outgoing" for key, _ in value.pairs):
+            return Config(*(frozenset(map(_plain, _set(value[f.name]))) for f in fields(Config)))
         case tuple():
             return tuple(_entry(messages.Entry, entry) for entry in value)
         case _:

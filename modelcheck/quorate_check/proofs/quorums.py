@@ -85,6 +85,7 @@ def byzantine(n: Number) -> Number:
 TWO: Final = Venn(("A", "B"))
 TRAITORS: Final = Venn(("A", "B", "traitors"))
 CONFIGURED: Final = Venn(("old", "new", "A", "B"))
+TWO_CHANGES: Final = Venn(("old", "one", "other", "A", "B"))
 EVERYBODY, OLD, NEW = TWO.count(()), CONFIGURED.count({"old"}), CONFIGURED.count({"new"})
 MEMBERS: Final = TRAITORS.count(())
 N, F = z3.Ints("n f")
@@ -110,10 +111,10 @@ def two_quorums(size: Number, venn: Venn = TWO) -> dict[str, z3.BoolRef]:
     return {f"{name} is a quorum": venn.count({name}) >= size for name in ("A", "B")}
 
 
-def majority_of(part: str, whole: str) -> dict[str, z3.BoolRef]:
+def majority_of(part: str, whole: str, venn: Venn = CONFIGURED) -> dict[str, z3.BoolRef]:
     """Return the sentence that the set `part` is a subset of `whole` and a majority of it."""
-    inside = CONFIGURED.count({part}, {whole}) == 0
-    size_of_majority = CONFIGURED.count({part}) >= majority(CONFIGURED.count({whole}))
+    inside = venn.count({part}, {whole}) == 0
+    size_of_majority = venn.count({part}) >= majority(venn.count({whole}))
     return {f"{part} is a majority of {whole}": z3.And(inside, size_of_majority)}
 
 
@@ -199,7 +200,21 @@ def _less_than_majorities(majority_of_each: dict[str, z3.BoolRef]) -> tuple[Obli
             {"two servers more": configuration_change(2, 0)} | majority_of_each,
             COMMON,
         ),
+        control(
+            "two leaders change one server each",
+            "Majorities of two configurations, each one server away from the same one, share one (erratum of 2015).",
+            TWO_CHANGES,
+            {f"{new} lacks one server of old": _lacks_one(new) for new in ("one", "other")}
+            | majority_of("A", "one", TWO_CHANGES)
+            | majority_of("B", "other", TWO_CHANGES),
+            TWO_CHANGES.count({"A", "B"}) >= 1,
+        ),
     )
+
+
+def _lacks_one(new: str) -> z3.BoolRef:
+    removed, added = TWO_CHANGES.count({"old"}, {new}), TWO_CHANGES.count({new}, {"old"})
+    return z3.And(removed == 1, added == 0, TWO_CHANGES.count({new}) >= 1)
 
 
 def _liars() -> tuple[Obligation, ...]:

@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import Any
 
-from quorate.raft import Config, ElectionTimeout, HeartbeatTimeout, StepDown, TimeoutNow
+from quorate.raft import ChangeMembers, Config, ElectionTimeout, HeartbeatTimeout, StepDown, TimeoutNow
 from quorate.raft_server.settings import served_config
 from quorate_check.core.system import Network, NetworkKind, Spontaneous, Symmetry, System, UnusableSystemError
 from quorate_check.core.verdict import counted
 from quorate_check.raft import pictures
 from quorate_check.raft.disks import disk_of
-from quorate_check.raft.properties import INVARIANTS, INVARIANTS_OF_LATE_DISKS, witnesses
+from quorate_check.raft.memberships import changes_of, first_members, interchangeable
+from quorate_check.raft.properties import INVARIANTS, INVARIANTS_OF_CHANGES, INVARIANTS_OF_LATE_DISKS, witnesses
 from quorate_check.raft.rules import rules
 from quorate_check.raft.subject import (
     Adapter,
@@ -80,7 +81,8 @@ class RaftBounds:
     """The bounds of an exploration of Raft; `in_flight` is the largest number of messages in the network at once.
 
     Bounds of BUDGETS may be None, unlimited. `max_term` and `max_log` keep the number of states finite, if all else is
-    unlimited. `reads` may not: rounds of reads are numbered.
+    unlimited. `reads` may not: rounds of reads are numbered. `members` found the cluster, all servers if it is empty; a
+    leader may change the members to each of `changes`, within `max_log` (memberships.py has the syntax).
     Raises UnusableSystemError if a bound is out of its range.
     """
 
@@ -96,6 +98,8 @@ class RaftBounds:
     duplicates: int = 0
     snapshots: Limit = 0
     reads: int = 0
+    members: str = ""
+    changes: str = ""
     pre_vote: bool = False
     no_op: bool = False
     check_quorum: bool = False
@@ -108,11 +112,13 @@ class RaftBounds:
         refuse_out_of_range(self, LEAST, BUDGETS)
         if self.network is NetworkKind.ANY and (self.drops or self.duplicates):
             raise UnusableSystemError("--network any loses and repeats any message: leave --drops and --duplicates out")
+        first_members(self.members, self.servers)
+        changes_of(self.changes, self.servers)
 
     def as_dict(self) -> dict[str, Bound]:
-        """Return the bounds as plain values, for reports."""
+        """Return the bounds as plain values, for reports; without members and changes if the members don't change."""
         excluded = OF_BOUNDED_NETWORKS if self.network is NetworkKind.ANY else ()
-        return {name: plain(value) for name, value in asdict(self).items() if name not in excluded}
+        return {name: plain(value) for name, value in asdict(self).items() if name not in excluded and value != ""}
 
     @staticmethod
     def from_dict(values: dict[str, Bound]) -> RaftBounds:
@@ -134,15 +140,19 @@ class RaftBounds:
             del limits[EVENT_NOUNS["proposals"]]
         budgets = [_count_text(limit, noun) for noun, limit in limits.items() if limit != 0]
         size = (counted(self.servers, "server"), counted(self.max_term, "term"), logs)
+        if self.changes:
+            budgets.append(f"any number of changes of the members to {self.changes.replace(',', ', ')}")
         if self.storage is Durability.ASYNC:
             budgets.insert(0, LATE_DISK)
         return ", ".join((*size, "any number of messages in flight, lost, repeated and reordered", *budgets))
 
     def system(self) -> System:
         """Return the Raft core within these bounds, with all invariants and witnesses."""
-        config = explored_config(tuple(range(1, self.servers + 1)), self)
+        founders, targets = first_members(self.members, self.servers), changes_of(self.changes, self.servers)
+        config = replace(explored_config(founders.voters, self), learners=founders.learners)
+        groups = interchangeable(self.servers, (founders, *targets))
         disk = disk_of(self.storage, self.network)
-        adapter = Adapter(config, disk, self.max_term, self.max_log)
+        adapter = Adapter(self.servers, config, disk, self.max_term, self.max_log)
         limits = {name: limit for name in BUDGETS if (limit := getattr(self, name)) is not None}
         if self.reads:
             limits["reads"] = self.reads
@@ -168,14 +178,19 @@ class RaftBounds:
                 *((budgeted(TimeoutNow(), "transfers"),) if self.transfers != 0 else ()),
                 budgeted(Compact(), "snapshots"),
                 *((budgeted(ClientRead(), "reads"),) if self.reads else ()),
+                *(Spontaneous(ChangeMembers(each.voters, each.learners)) for each in targets),
                 *((Spontaneous(CheckQuorum(each)) for each in (False, True)) if self.check_quorum else ()),
                 *map(Spontaneous, disk.events),
             ),
             budgets=limits,
             beyond=adapter.beyond,
-            invariants=INVARIANTS if self.storage is Durability.SYNC else (*INVARIANTS, *INVARIANTS_OF_LATE_DISKS),
+            invariants=(
+                *INVARIANTS,
+                *(INVARIANTS_OF_LATE_DISKS if self.storage is Durability.ASYNC else ()),
+                *(INVARIANTS_OF_CHANGES if self.changes else ()),
+            ),
             witnesses=witnesses(self),
-            symmetry=Symmetry(rename_server, rename_message) if self.symmetry else None,
+            symmetry=Symmetry(rename_server, rename_message, groups=groups) if self.symmetry else None,
             described=DESCRIBED,
         )
 

@@ -52,8 +52,9 @@ class Immediate:
         """Make the write durable, confirm it, and send all messages."""
         sent = sent_with(output)
         record = remember(server.record, output, sent, output.state.current_term)
-        if output.persist is not None and (confirmation := output.persist.confirmation) is not None:
-            output = confirmed(output.state, confirmation)
+        # A confirmation may ask for another write: it may commit a joint configuration, whose end the leader appends.
+        while output.persist is not None and (confirmation := output.persist.confirmation) is not None:
+            output = code.step(output.state, confirmation)
             sent += sent_with(output)
             record = remember(record, output, sent, output.state.current_term)
         return (Outcome(CoreNode(output.state, record=record), sent),)
@@ -94,7 +95,7 @@ class Queued:
         disk = server.on_disk.after(oldest.persist)
         flushed = replace(server, queue=rest, durable=disk if rest else None)
         confirmation = oldest.persist.confirmation
-        output = code.Output(server.state) if confirmation is None else confirmed(server.state, confirmation)
+        output = code.Output(server.state) if confirmation is None else code.step(server.state, confirmation)
         (outcome,) = self.store(flushed, output)
         record = remember(outcome.local.record, None, oldest.messages, disk.current_term)
         return (Outcome(replace(outcome.local, record=record), oldest.messages + outcome.messages),)
@@ -146,13 +147,6 @@ def _leaving(output: code.Output) -> Sent:
     """Return the messages of a step that leave while the disk is stalled."""
     _, leaving = add(STALLED, output.persist, output.send_now, output.send_when_durable)
     return leaving
-
-
-def confirmed(state: code.State, confirmation: code.Persisted) -> code.Output:
-    """Return the output of the core when it learns that a write is durable."""
-    output = code.step(state, confirmation)
-    assert output.persist is None, "a confirmation must not ask for another write"
-    return output
 
 
 def sorted_by_receiver(messages: tuple[code.Message, ...]) -> tuple[code.Message, ...]:

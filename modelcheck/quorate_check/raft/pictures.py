@@ -84,7 +84,7 @@ def spec_picture(server: spec_state.Server) -> ServerPicture:
         server.voted_for,
         server.role.value,
         server.votes_granted,
-        server.match_index,
+        tuple(index for _, index in server.match_index),
         server.commit_index,
         server.log,
         server.confirmed_by,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from quorate.raft import Entry, InstallSnapshot, Message, RequestVote, RequestVoteReply, Role, StepDown
+from quorate.raft import Configuration, Entry, InstallSnapshot, Message, RequestVote, RequestVoteReply, Role, StepDown
 from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWitness, View, Witness
 from quorate_check.core.system import Deliver
 from quorate_check.raft import why
@@ -73,15 +73,45 @@ def pair_invariant(name: str, sentence: str, view: View) -> Invariant:
     )
 
 
-def progress(server: CoreNode) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """View: a leader's match_index and next_index."""
-    return server.state.match_index, server.state.next_index
+def cluster_invariant(name: str, sentence: str, *names: str) -> Invariant:
+    """Return the specification's promise `name` about all servers as an invariant of these variables of theirs."""
+    holds, explanation = spec.INVARIANTS[name], why.WHY[name]
+    return Invariant(
+        name,
+        sentence,
+        variables("id", *names),
+        holds,
+        Over.ALL,
+        explanation,
+    )
 
 
-def match_below_next(views: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]) -> bool:
+def leading_without_vote(server: CoreNode) -> bool:
+    """View: whether the server leads and is no voter, by a configuration that it knows to be committed."""
+    state = server.state
+    is_committed = state.log.configuration_index <= state.commit_index
+    return state.role is Role.LEADER and is_committed and not state.configuration.is_voter(state.id)
+
+
+def believed_and_latest(server: CoreNode) -> tuple[Configuration, Configuration]:
+    """View: the configuration by which the server decides, and the latest in its log, which includes the snapshot."""
+    log = server.state.log
+    entries = (entry_at(log, index) for index in range(log.last_index, 0, -1))
+    configurations = (entry.configuration for entry in entries if entry is not None and entry.configuration is not None)
+    return server.state.configuration, next(configurations, server.state.config.first_configuration)
+
+
+def progress(server: CoreNode) -> tuple[tuple[int, int, int], ...]:
+    """View: a leader's match_index and next_index of each member."""
+    state = server.state
+    if state.role is not Role.LEADER:
+        return ()
+    return tuple(zip(state.configuration.members, state.match_index, state.next_index, strict=True))
+
+
+def match_below_next(views: tuple[tuple[tuple[int, int, int], ...], ...]) -> bool:
     """A leader's next_index for each server is above its match_index: it sends no entry that the server has."""
-    match_index, next_index = views[0]
-    return all(m < n for m, n in zip(match_index, next_index, strict=True))
+    return all(match_index < next_index for _, match_index, next_index in views[0])
 
 
 def counted_entries(server: CoreNode) -> tuple[tuple[Entry | None, Entry | None], ...]:
@@ -139,10 +169,11 @@ def applied_never_changes(before: CoreNode, _event: CheckerEvent, after: CoreNod
 
 def match_index_never_decreases(before: CoreNode, _event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
     """Figure 2: match_index increases monotonically while a leader leads its term."""
-    pairs = (
-        zip(before.state.match_index, after.state.match_index, strict=True) if _remains_leader(before, after) else ()
-    )
-    return all(old <= new for old, new in pairs)
+    if not _remains_leader(before, after):
+        return True
+    old, new = before.state, after.state
+    remaining = set(old.configuration.members) & set(new.configuration.members)
+    return all(old.match_index_of(member) <= new.match_index_of(member) for member in remaining)
 
 
 INVARIANTS: tuple[Invariant | StepInvariant, ...] = (
@@ -205,6 +236,35 @@ INVARIANTS_OF_LATE_DISKS = (
     ),
 )
 
+# Of the cluster's members; without changes they are true of any core.
+INVARIANTS_OF_CHANGES = (
+    cluster_invariant("OneChangeAtATime", "no change of the members before the last is committed", "log", "applied"),
+    cluster_invariant(
+        "ActiveQuorumsIntersect",
+        "any two quorums that may decide have a server in common",
+        "first_config",
+        "role",
+        "current_term",
+        "log",
+    ),
+    Invariant(
+        "LatestConfiguration",
+        "a server decides by the latest configuration in its log",
+        believed_and_latest,
+        lambda views: views[0][0] == views[0][1],
+        Over.EACH,
+        why.other_configuration,
+    ),
+    Invariant(
+        "OnlyVotersLead",
+        "a leader is a voter until its removal is committed",
+        leading_without_vote,
+        lambda views: not views[0],
+        Over.EACH,
+        why.leads_without_vote,
+    ),
+)
+
 
 def _leader_elected(views: tuple[frozenset[int], ...]) -> bool:
     return bool(views[0])
@@ -262,6 +322,11 @@ def _helps_successor(before: CoreNode, event: CheckerEvent, after: CoreNode, _se
             return False
 
 
+def _commits_change(before: CoreNode, _event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
+    new = after.record.applied[len(before.record.applied) :]
+    return any(applied.entry.configuration is not None for applied in new)
+
+
 def _answers_reads(before: CoreNode, _event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
     return before.record.reads is not after.record.reads
 
@@ -314,6 +379,7 @@ def witnesses(bounds: RaftBounds) -> tuple[Witness | StepWitness, ...]:
             else ()
         ),
         *((StepWitness("a round of reads is confirmed", _answers_reads, no_entries),) if bounds.reads else ()),
+        *((StepWitness("a change of the members is committed", _commits_change),) if bounds.changes else ()),
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from quorate.raft import ElectionTimeout, HeartbeatTimeout, Message, StepDown, TimeoutNow
+from quorate.raft import ChangeMembers, ElectionTimeout, HeartbeatTimeout, Message, StepDown, TimeoutNow
 from quorate_check.core.system import Deliver
 from quorate_check.raft.conformance.explain import explain
 from quorate_check.raft.conformance.mapping import map_message
@@ -39,6 +39,7 @@ FOR_EVENT: dict[type, Callable[..., Any]] = {
     HeartbeatTimeout: actions.append_entries,
     ClientRequest: actions.client_request,
     ClientRead: actions.begin_reads,
+    ChangeMembers: actions.change_members,
     Restart: actions.restart,
     StepDown: actions.step_down,
     TimeoutNow: actions.timeout,

@@ -8,8 +8,9 @@ budgets decide about losses and duplicates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import product
 from typing import Any
 
 from quorate_check.core.invariants import Invariant, StepInvariant, Witness
@@ -24,6 +25,7 @@ from quorate_check.core.system import (
     System,
     UnusableSystemError,
 )
+from quorate_check.raft.memberships import Members, changes_of, first_members, interchangeable
 from quorate_check.raft.pictures import (
     LABELS,
     badge,
@@ -33,12 +35,13 @@ from quorate_check.raft.pictures import (
     rules_of_specification,
     spec_picture,
 )
+from quorate_check.raft.spec_symmetry import rename_message, rename_server
 from quorate_check.raft.why import STEP_WHY, WHY
 from quorate_check.tell.described import Described
 from quorate_spec.raft import actions, invariants
 from quorate_spec.raft.actions import Step
 from quorate_spec.raft.messages import Message
-from quorate_spec.raft.state import Role, Server, initial, is_quorum
+from quorate_spec.raft.state import Role, Server, config, initial, is_quorum, members_of
 
 VALUE = "v1"  # the only value in MCRaft.cfg
 NO_CAPACITY = 1_000_000  # messages in flight, more than any search of TLC meets
@@ -50,7 +53,7 @@ ANY_HAS_NO_BOUNDS = (
 )
 FAULTS = frozenset({"StallDisk", "Restart"})
 # Variables whose values are servers.
-NAMES_SERVERS = frozenset({"members", "voted_for", "votes_granted", "confirmed_by"})
+NAMES_SERVERS = frozenset({"voted_for", "votes_granted", "confirmed_by"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,9 @@ class Act:
 class SpecBounds:
     """The constants of MCRaft.tla: the size of the cluster and the kinds of failure, each any number of times.
 
-    A leader begins at most `max_rounds` rounds of reads in a term.
+    A leader begins at most `max_rounds` rounds of reads in a term. `members` found the cluster, all servers if it is
+    empty; leaders change the members to any voters of `changes` with any learners of `changes`, within `max_log`
+    (memberships.py has the syntax).
     On `any_network` what was sent stays in flight: any number of messages, each lost, repeated or late.
     """
 
@@ -82,6 +87,8 @@ class SpecBounds:
     ignored_requests: bool = False
     snapshots: bool = False
     max_rounds: int = 0
+    members: str = ""
+    changes: str = ""
     symmetry: bool = True
     any_network: bool = False
 
@@ -94,15 +101,31 @@ class SpecBounds:
         for name, least in (("max_term", 1), ("max_log", 0), ("in_flight", 1), ("max_entries", 0), ("max_rounds", 0)):
             if getattr(self, name) < least:
                 raise UnusableSystemError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be {least} or more")
+        first_members(self.members, self.servers)
+        changes_of(self.changes, self.servers)
+
+    @property
+    def founders(self) -> Members:
+        """The members of the first configuration."""
+        return first_members(self.members, self.servers)
+
+    @property
+    def targets(self) -> tuple[Members, ...]:
+        """The members to which a leader may change the cluster."""
+        changes = changes_of(self.changes, self.servers)
+        voters, learners = ({getattr(each, name) for each in changes} for name in ("voters", "learners"))
+        return tuple(
+            Members(*pair) for pair in product(sorted(voters), sorted(learners)) if not set(pair[0]) & set(pair[1])
+        )
 
     def with_every_fault(self) -> SpecBounds:
         """Return these bounds with crashes, step-downs, snapshots, lost messages and duplicates."""
         return replace(self, restarts=True, step_downs=True, drops=True, duplicates=True, snapshots=True)
 
-    def as_dict(self) -> dict[str, int | bool]:
-        """Return the bounds as plain values, for reports."""
+    def as_dict(self) -> dict[str, int | bool | str]:
+        """Return the bounds as plain values, for reports; without members and changes if the members don't change."""
         excluded = OF_BOUNDED_NETWORKS if self.any_network else ()
-        return {name: value for name, value in asdict(self).items() if name not in excluded}
+        return {name: value for name, value in asdict(self).items() if name not in excluded and value != ""}
 
     def constants(self) -> dict[str, str]:
         """Return the constants of MCRaft.tla for these bounds, in the syntax of a cfg file."""
@@ -110,8 +133,17 @@ class SpecBounds:
         def word(value: bool) -> str:  # noqa: FBT001 - it is the value
             return "TRUE" if value else "FALSE"
 
+        def group(servers: Iterable[int]) -> str:
+            return "{" + ", ".join(f"s{i}" for i in servers) + "}"
+
+        def groups(sets: Iterable[tuple[int, ...]]) -> str:
+            return "{" + ", ".join(map(group, sorted(set(sets)))) + "}"
+
+        changes = changes_of(self.changes, self.servers)
         return {
-            "Server": "{" + ", ".join(f"s{i}" for i in range(1, self.servers + 1)) + "}",
+            "Server": group(range(1, self.servers + 1)),
+            "Voters": group(self.founders.voters),
+            "Learners": group(self.founders.learners),
             "Value": "{" + VALUE + "}",
             "NoOpValue": "NoOpValue",
             "Nil": "Nil",
@@ -128,6 +160,8 @@ class SpecBounds:
             "WithIgnored": word(self.ignored_requests),
             "WithSnapshots": word(self.snapshots),
             "MaxRounds": str(self.max_rounds),
+            "TargetVoters": groups(each.voters for each in changes),
+            "TargetLearners": groups(each.learners for each in changes),
         }
 
     def cfg(self) -> str:
@@ -150,10 +184,12 @@ class SpecBounds:
 
     def system(self) -> System:
         """Return the specification within these bounds, with all its invariants."""
-        members = range(1, self.servers + 1)
+        everyone = range(1, self.servers + 1)
+        founders = self.founders
+        parts = interchangeable(self.servers, (founders, *self.targets))
         return System(
             name="raft-spec",
-            initial=tuple(initial(i, members) for i in members),
+            initial=tuple(initial(i, founders.voters, founders.learners) for i in everyone),
             step=self.step,
             network=self._network(),
             source=lambda message: message.source - 1,
@@ -161,7 +197,7 @@ class SpecBounds:
             spontaneous=tuple(Spontaneous(Act(name), fault=name in FAULTS) for name in self._spontaneous()),
             invariants=INVARIANTS,
             witnesses=WITNESSES,
-            symmetry=Symmetry(rename_server, rename_message) if self.symmetry else None,
+            symmetry=Symmetry(rename_server, rename_message, groups=parts) if self.symmetry else None,
             described=Described(
                 describe_event,
                 describe_change,
@@ -205,6 +241,7 @@ class SpecBounds:
             "ClientRequest": self._client_request,
             "AppendEntries": self._append_entries,
             "AdvanceCommitIndex": actions.advance_commit_index,
+            **({"ChangeMembers": self._change_members, "LeaveJoint": actions.leave_joint} if self.changes else {}),
             **({"Compact": actions.compact} if self.snapshots else {}),
             **({"InstallSnapshot": each_peer(actions.install_snapshot)} if self.snapshots else {}),
             **(
@@ -225,7 +262,7 @@ class SpecBounds:
             yield from actions.become_pre_candidate(server)
 
     def _timeout(self, server: Server) -> Iterator[Step]:
-        pre_vote_won = server.role is Role.PRE_CANDIDATE and is_quorum(server.votes_granted, server.members)
+        pre_vote_won = server.role is Role.PRE_CANDIDATE and is_quorum(server.votes_granted, config(server))
         if server.current_term < self.max_term and (pre_vote_won or not self.pre_vote):
             yield from actions.timeout(server)
 
@@ -233,12 +270,17 @@ class SpecBounds:
         if len(server.log) < self.max_log:
             yield from actions.client_request(server, VALUE)
 
+    def _change_members(self, server: Server) -> Iterator[Step]:
+        if len(server.log) < self.max_log:
+            for target in self.targets:
+                yield from actions.change_members(server, frozenset(target.voters), frozenset(target.learners))
+
     def _begin_reads(self, server: Server) -> Iterator[Step]:
         if server.read_round < self.max_rounds:
             yield from actions.begin_reads(server)
 
     def _append_entries(self, server: Server) -> Iterator[Step]:
-        for peer in server.members:
+        for peer in members_of(config(server)):
             for count in range(self.max_entries + 1):
                 yield from actions.append_entries(server, peer, count)
 
@@ -247,41 +289,10 @@ def each_peer(action: Callable[[Server, int], Iterator[Step]]) -> Callable[[Serv
     """Return the action that offers the steps of `action` for every member as the peer; its guard excludes some."""
 
     def to_all_peers(server: Server) -> Iterator[Step]:
-        for peer in server.members:
+        for peer in members_of(config(server)):
             yield from action(server, peer)
 
     return to_all_peers
-
-
-def rename_server(server: Server, p: tuple[int, ...]) -> Server:
-    """Return the local state of `server` after every server i, counted from 0, is renamed to p[i]."""
-    return replace(
-        server,
-        id=_id(server.id, p),
-        voted_for=_choice(server.voted_for, p),
-        disk=None if server.disk is None else replace(server.disk, voted_for=_choice(server.disk.voted_for, p)),
-        votes_granted=frozenset(_id(voter, p) for voter in server.votes_granted),
-        next_index=_places(server.next_index, p),
-        match_index=_places(server.match_index, p),
-        confirmed_by=frozenset(_id(voter, p) for voter in server.confirmed_by),
-    )
-
-
-def rename_message(message: Message, p: tuple[int, ...]) -> Message:
-    """Return `message` with its source and destination renamed; no other field names a server."""
-    return replace(message, source=_id(message.source, p), dest=_id(message.dest, p))
-
-
-def _id(server: int, p: tuple[int, ...]) -> int:
-    return p[server - 1] + 1
-
-
-def _choice(server: int | None, p: tuple[int, ...]) -> int | None:
-    return None if server is None else _id(server, p)
-
-
-def _places(values: tuple[int, ...], p: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(values[p.index(i)] for i in range(len(values)))
 
 
 def describe_event(event: Message | Act) -> str:

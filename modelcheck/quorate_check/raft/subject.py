@@ -89,6 +89,7 @@ CheckerEvent: TypeAlias = (
     | Restart
     | code.StepDown
     | code.TimeoutNow
+    | code.ChangeMembers
     | Compact
 )
 
@@ -158,16 +159,24 @@ class Disk(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """The step function of one server within bounds on terms and log lengths."""
+    """The step function of one server of so many, within bounds on terms and log lengths.
 
+    `config` is that of the servers that found the cluster; the others are to join it.
+    """
+
+    servers: int
     config: code.Config
     disk: Disk
     max_term: int
     max_log: int
 
     def initial(self) -> tuple[CoreNode, ...]:
-        """Return the servers of a new cluster."""
-        return tuple(CoreNode(code.restart(self.config, member, code.Durable())) for member in self.config.members)
+        """Return the servers of a new cluster, and those that are to join it."""
+        founders = self.config.first_configuration.members
+        newcomers = (server for server in range(1, self.servers + 1) if server not in founders)
+        config_of = dict.fromkeys(founders, self.config)
+        config_of |= {server: replace(self.config, members=(), learners=()) for server in newcomers}
+        return tuple(CoreNode(code.restart(config_of[server], server, code.Durable())) for server in sorted(config_of))
 
     def step(self, server: CoreNode, event: CheckerEvent) -> tuple[Outcome, ...]:
         """Return the outcomes of `event` at `server`."""
@@ -175,8 +184,9 @@ class Adapter:
             case Flush():
                 return self.disk.flush(server)
             case Restart():
+                config, me = server.state.config, server.state.id
                 return tuple(
-                    Outcome(CoreNode(code.restart(self.config, server.state.id, contents), record=server.record))
+                    Outcome(CoreNode(code.restart(config, me, contents), record=server.record))
                     for contents in self.disk.crash(server)
                 )
             case CheckQuorum(has_quorum=has_quorum):
@@ -186,13 +196,16 @@ class Adapter:
                 return self._react(checking, code.ElectionTimeout())
             case _:
                 translated = self._translate(server, event)
-                return () if translated is None else self._react(server, translated)
+                try:
+                    return () if translated is None else self._react(server, translated)
+                except code.ChangeRefused:
+                    return ()
 
     def beyond(self, server: CoreNode) -> bool:
         """Whether a leader's no-op made the log longer than `max_log`, which limits only clients' requests."""
         return server.state.log.last_index > self.max_log
 
-    def _translate(  # noqa: PLR0911 - one case for each event
+    def _translate(  # noqa: C901, PLR0911 - one case for each event
         self,
         server: CoreNode,
         event: Deliver
@@ -202,6 +215,7 @@ class Adapter:
         | ClientRead
         | code.StepDown
         | code.TimeoutNow
+        | code.ChangeMembers
         | Compact,
     ) -> code.Event | None:
         """Return the core's event; None if `event` would do nothing or would pass `max_term` or `max_log`."""
@@ -224,6 +238,8 @@ class Adapter:
             case ClientRequest():
                 fits = leads and state.log.last_index < self.max_log
                 return code.Propose((str(state.id).encode(),)) if fits else None
+            case code.ChangeMembers():
+                return event if leads and state.log.last_index < self.max_log else None
             case Compact():
                 index = state.last_applied
                 if index <= state.log.snapshot_index:
@@ -239,14 +255,19 @@ class Adapter:
 
 def with_answers(leader: code.State, *, has_quorum: bool) -> code.State:
     """Return a leader that all the others have answered, or nobody (CheckQuorum)."""
-    return replace(leader, heard_from=frozenset(leader.config.members if has_quorum else {leader.id}))
+    return replace(leader, heard_from=frozenset(leader.configuration.members if has_quorum else {leader.id}))
 
 
 def without_answers(output: code.Output) -> code.Output:
-    """Return the output of a step with a leader that has not counted anybody yet who answers it (CheckQuorum)."""
+    """Return the output of a step with a leader that has not counted anybody yet who answers it (CheckQuorum).
+
+    Nor has it noted how far learners must catch up: any learner may become a voter.
+    """
     if output.state.role is not code.Role.LEADER:
         return output
     state = count_anew(output.state)
+    if state.caught_up_index:
+        state = replace(state, caught_up_index=0)
     return output if state is output.state else replace(output, state=state)
 
 
@@ -311,14 +332,31 @@ def with_entries(
 
 
 def encode(entries: tuple[code.Entry, ...]) -> bytes:
-    """Return `term:command` of each applied entry, joined by `;`, so that the checker can read snapshots."""
-    return b";".join(b"%d:%b" % (e.term, b"-" if e.command is None else e.command) for e in entries)
+    """Return `term:content` of each applied entry, joined by `;`, so that the checker can read snapshots.
+
+    The content is a command, `-` for a no-op, or the groups of a configuration with a `/` after each.
+    """
+    return b";".join(b"%d:%b" % (e.term, _content(e)) for e in entries)
 
 
 def decode(data: bytes) -> tuple[code.Entry, ...]:
     """Return the entries in the bytes that `encode` returned."""
     pairs = [item.split(b":") for item in data.split(b";")]
-    return tuple(code.Entry(int(term), None if command == b"-" else command) for term, command in pairs)
+    return tuple(_entry(int(term), content) for term, content in pairs)
+
+
+def _content(entry: code.Entry) -> bytes:
+    if entry.configuration is None:
+        return b"-" if entry.command is None else entry.command
+    groups = (entry.configuration.voters, entry.configuration.outgoing, entry.configuration.learners)
+    return b"".join(b"%b/" % "".join(map(str, group)).encode() for group in groups)
+
+
+def _entry(term: int, content: bytes) -> code.Entry:
+    if b"/" not in content:
+        return code.Entry(term, None if content == b"-" else content)
+    voters, outgoing, learners, _ = (tuple(map(int, group.decode())) for group in content.split(b"/"))
+    return code.Entry(term, None, code.Configuration(voters, outgoing, learners))
 
 
 def entry_at(log: code.Log, index: int) -> code.Entry | None:

@@ -6,12 +6,22 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from quorate.disk import Write
-from quorate.raft import AppendEntries, Durable, Entry, InstallSnapshot, Log, Message, Persist, Snapshot, State
+from quorate.raft import (
+    AppendEntries,
+    Configuration,
+    Durable,
+    Entry,
+    InstallSnapshot,
+    Log,
+    Message,
+    Persist,
+    Snapshot,
+    State,
+)
 from quorate_check.raft.disks import sorted_by_receiver
 from quorate_check.raft.subject import Applied, CoreNode, Record, decode, encode
 
 Permutation = tuple[int, ...]
-T = TypeVar("T")
 M = TypeVar("M", bound=Any)
 
 
@@ -53,8 +63,8 @@ def rename_roles(state: State, p: Permutation) -> State:
         voted_for=renamed_optional(state.voted_for, p),
         leader_id=renamed_optional(state.leader_id, p),
         votes_granted=frozenset(renamed_id(v, p) for v in state.votes_granted),
-        next_index=_permuted(state.next_index, p),
-        match_index=_permuted(state.match_index, p),
+        next_index=_permuted(state, state.next_index, p),
+        match_index=_permuted(state, state.match_index, p),
         heard_from=frozenset(renamed_id(v, p) for v in state.heard_from),
         reads=replace(state.reads, confirmed_by=frozenset(renamed_id(v, p) for v in state.reads.confirmed_by)),
     )
@@ -70,11 +80,20 @@ def renamed_optional(server: int | None, p: Permutation) -> int | None:
     return None if server is None else renamed_id(server, p)
 
 
-def _permuted(values: tuple[T, ...], p: Permutation) -> tuple[T, ...]:
-    return tuple(values[p.index(i)] for i in range(len(values)))
+def _permuted(state: State, values: tuple[int, ...], p: Permutation) -> tuple[int, ...]:
+    """Return values that are aligned with the members of a configuration, for the renamed members."""
+    pairs = zip(state.configuration.members, values, strict=False)
+    return tuple(value for _, value in sorted((renamed_id(member, p), value) for member, value in pairs))
+
+
+def _configuration(configuration: Configuration, p: Permutation) -> Configuration:
+    groups = (configuration.voters, configuration.outgoing, configuration.learners)
+    return Configuration(*(tuple(sorted(renamed_id(member, p) for member in group)) for group in groups))
 
 
 def _entry(entry: Entry, p: Permutation) -> Entry:
+    if entry.configuration is not None:
+        return replace(entry, configuration=_configuration(entry.configuration, p))
     return entry if entry.command is None else Entry(entry.term, str(renamed_id(int(entry.command), p)).encode())
 
 
@@ -83,7 +102,8 @@ def _entries(entries: tuple[Entry, ...], p: Permutation) -> tuple[Entry, ...]:
 
 
 def _snapshot(snapshot: Snapshot, p: Permutation) -> Snapshot:
-    return replace(snapshot, data=encode(_entries(decode(snapshot.data), p)))
+    configuration = None if snapshot.configuration is None else _configuration(snapshot.configuration, p)
+    return replace(snapshot, data=encode(_entries(decode(snapshot.data), p)), configuration=configuration)
 
 
 def _log(log: Log, p: Permutation) -> Log:

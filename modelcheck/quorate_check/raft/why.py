@@ -6,18 +6,18 @@ Each function returns its sentence for values that violate its promise, and rais
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import combinations, count, product
+from collections.abc import Callable, Iterable, Iterator
+from itertools import combinations, count, pairwise, product
 from typing import Any, Final
 
 from quorate.raft import Message, RequestVote, RequestVoteReply
 from quorate_check.raft.conformance.mapping import map_entries, map_server
 from quorate_check.raft.subject import CheckerEvent, CoreNode, Restart
-from quorate_check.raft.words import entry_text
+from quorate_check.raft.words import config_text, entry_text
 from quorate_spec.raft import invariants
 from quorate_spec.raft.invariants import Cluster
 from quorate_spec.raft.messages import Entry
-from quorate_spec.raft.state import Applied, Disk, Log, Role, Server, memory, on_disk
+from quorate_spec.raft.state import Applied, Disk, Log, Role, Server, changes, config, memory, on_disk
 
 Names = tuple[str, ...]
 Messages = tuple[Message, ...]
@@ -35,7 +35,7 @@ def entry_at(log: Log, index: int) -> Entry | None:
 
 def committed_entries(server: Server) -> Log:
     """Return the entries that a server applied, before restarts included: those that it knew to be committed."""
-    return tuple(Entry(a.term, a.value) for a in server.applied)
+    return tuple(Entry(a.term, a.value, a.config) for a in server.applied)
 
 
 def violating_pair(holds: Callable[[Cluster], bool], names: Names, servers: Cluster) -> tuple[Names, Server, Server]:
@@ -120,14 +120,22 @@ def place_of(server: Server, own: Disk) -> str:
 def match_not_below_next(names: Names, servers: Cluster) -> str:
     """Return for which peer a leader's next_index isn't above its match_index."""
     for name, server in zip(names, servers, strict=True):
-        if (sentence := not_above(name, server.match_index, server.next_index)) is not None:
+        if (sentence := not_above(name, _progress(server))) is not None:
             return sentence
     raise AssertionError("every next_index is above its match_index")
 
 
-def not_above(name: str, match_index: Sequence[int], next_index: Sequence[int]) -> str | None:
-    """Return for which peer the next_index of server `name` isn't above the match_index, None if there is none."""
-    for peer, match, index in zip(count(1), match_index, next_index, strict=False):
+def _progress(server: Server) -> Iterator[tuple[int, int, int]]:
+    for peer in sorted(dict(server.match_index) | dict(server.next_index)):
+        yield peer, server.match_of(peer), server.next_of(peer)
+
+
+def not_above(name: str, progress: Iterable[tuple[int, int, int]]) -> str | None:
+    """Return for which peer the next_index of server `name` isn't above the match_index, None if there is none.
+
+    `progress` has (peer, match_index, next_index).
+    """
+    for peer, match, index in progress:
         if match >= index:
             return f"{name} knows s{peer} to hold index {match}, and would send index {index} next."
     return None
@@ -203,9 +211,9 @@ def core_changed_own_entry(name: str, before: CoreNode, event: CheckerEvent, aft
     return changed_own_entry(name, map_server(before), event, map_server(after), sent)
 
 
-def core_match_not_below_next(names: Names, views: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]) -> str:
+def core_match_not_below_next(names: Names, views: tuple[tuple[tuple[int, int, int], ...], ...]) -> str:
     """Return for which peer a leader's next_index isn't above its match_index."""
-    sentence = not_above(names[0], *views[0])
+    sentence = not_above(names[0], views[0])
     assert sentence is not None, "every next_index is above its match_index"
     return sentence
 
@@ -253,9 +261,44 @@ def changed_applied_entry(name: str, before: CoreNode, _event: CheckerEvent, aft
 
 def lower_match_index(name: str, before: CoreNode, _event: CheckerEvent, after: CoreNode, _sent: Messages) -> str:
     """Return the match_index of a follower before and after a step that lowered it."""
-    old, new = before.state.match_index, after.state.match_index
-    peer = next(i for i, (old_index, new_index) in enumerate(zip(old, new, strict=True)) if old_index > new_index)
-    return f"{name} knew s{peer + 1} to hold its log up to {old[peer]}, and now only up to {new[peer]}."
+    for peer in before.state.configuration.members:
+        old, new = before.state.match_index_of(peer), after.state.match_index_of(peer)
+        if old > new:
+            return f"{name} knew s{peer} to hold its log up to {old}, and now only up to {new}."
+    raise AssertionError("no match_index became lower")
+
+
+def changes_at_once(names: Names, servers: Cluster) -> str:
+    """Return two configurations of one log of which the first is neither committed nor ended by the second."""
+    committed = max(len(server.applied) for server in servers)
+    for name, server in zip(names, servers, strict=True):
+        for first, second in pairwise(changes(server.log)):
+            joint = (server.log[first - 1].config, server.log[second - 1].config)
+            if first > committed or all(each is not None and each.outgoing for each in joint):
+                one, other = contents(entry_at(server.log, first)), contents(entry_at(server.log, second))
+                return f"{name} has {one} at index {first} and {other} at {second}: two changes at once."
+    raise AssertionError("no log has two changes at once")
+
+
+def disjoint_quorums(names: Names, servers: Cluster) -> str:
+    """Return two servers that may both decide, each with a quorum of its own configuration."""
+    active = [pair for pair in zip(names, servers, strict=True) if invariants.may_be_active(pair[1], servers)]
+    for (a, i), (b, j) in combinations(active, 2):
+        if not invariants.intersecting(config(i), config(j)):
+            one, other = config_text(config(i)), config_text(config(j))
+            return f"{a} may decide with a quorum of {one} and {b} with one of {other}, and they may be disjoint."
+    raise AssertionError("all active quorums intersect")
+
+
+def other_configuration(names: Names, views: tuple[tuple[Any, Any], ...]) -> str:
+    """Return the configuration by which a server decides, and the one in its log."""
+    believed, latest = (config_text(each) for each in views[0])
+    return f"{names[0]} decides by {believed}, and the latest configuration in its log is {latest}."
+
+
+def leads_without_vote(names: Names, _views: tuple[Any, ...]) -> str:
+    """Return which server leads although its removal is committed, or although it never had a vote."""
+    return f"{names[0]} leads and is no voter, by a configuration that it knows to be committed."
 
 
 WHY: Final[dict[str, Callable[[Names, Cluster], str]]] = {
@@ -263,6 +306,8 @@ WHY: Final[dict[str, Callable[[Names, Cluster], str]]] = {
     "LogMatching": differing_logs,
     "LeaderCompleteness": missing_committed_entry,
     "StateMachineSafety": differing_applied_entries,
+    "OneChangeAtATime": changes_at_once,
+    "ActiveQuorumsIntersect": disjoint_quorums,
     "VotesAreUnique": vote_counted_twice,
     "VotesAreRemembered": forgotten_vote,
     "MatchBelowNext": match_not_below_next,

@@ -8,6 +8,8 @@ from typing import get_args
 from quorate.raft import (
     AppendEntries,
     AppendEntriesReply,
+    ChangeMembers,
+    Configuration,
     ConfirmLeadership,
     ElectionTimeout,
     Entry,
@@ -71,6 +73,8 @@ def describe_event(event: Message | CheckerEvent | Event) -> str:  # noqa: PLR09
         # Events of a cluster that ran.
         case Propose(commands=commands):
             return "client request" if len(commands) == 1 else f"{len(commands)} client requests"
+        case ChangeMembers(voters=voters, learners=learners):
+            return f"change to the members {config_text(Configuration(voters, learners=learners))}"
         case Hear(member=member):
             return f"sign of life of s{member}"
         case Persisted(index=index):
@@ -153,6 +157,9 @@ def _changes_of_disk(before: CoreNode, after: CoreNode) -> Iterator[str]:
 
 def entry_text(entry: Entry | spec.Entry | Applied) -> str:
     """Return an entry's term and command; what a client sent to a cluster that ran may be long, and isn't shown."""
+    config = entry.configuration if isinstance(entry, Entry) else entry.config
+    if config is not None:
+        return f"t{entry.term} {config_text(config)}"
     match entry.command if isinstance(entry, Entry) else entry.value:
         case None:
             text = "no-op"
@@ -161,6 +168,14 @@ def entry_text(entry: Entry | spec.Entry | Applied) -> str:
         case value:
             text = str(value)
     return f"t{entry.term} {text}"
+
+
+def config_text(config: Configuration | spec.Config) -> str:
+    """Return the voters of a configuration, the outgoing ones before an arrow, and the learners after a plus."""
+    voters, outgoing, learners = (
+        ",".join(map(str, sorted(group))) for group in (config.voters, config.outgoing, config.learners)
+    )
+    return "{" + (f"{outgoing}→" if outgoing else "") + voters + (f"+{learners}" if learners else "") + "}"
 
 
 def _entries(entries: tuple[Entry, ...]) -> str:

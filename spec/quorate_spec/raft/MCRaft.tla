@@ -20,12 +20,14 @@ CONSTANTS
     WithPreVote,    \* Whether a pre-vote comes before every election.
     WithIgnored,    \* Whether servers that may have a leader ignore requests.
     WithSnapshots,  \* Whether logs are compacted.
-    MaxRounds       \* No leader begins more rounds of reads in a term.
+    MaxRounds,      \* No leader begins more rounds of reads in a term.
+    TargetVoters,   \* Leaders change the voters to one of these sets, within MaxLog,
+    TargetLearners  \* and the learners to one of these.
 
 \* An election, after a pre-vote if there are any, within the terms.
 MCTimeout(i) ==
     /\ currentTerm[i] < MaxTerm
-    /\ (WithPreVote => (role[i] = PreCandidate /\ IsQuorum(votesGranted[i])))
+    /\ (WithPreVote => (role[i] = PreCandidate /\ IsQuorum(votesGranted[i], Config(i))))
     /\ Timeout(i)
 
 \* A message is received, and stays in flight only if WithDuplicate is TRUE.  Of a newer term it is one that is ignored.
@@ -51,6 +53,9 @@ MCNext ==
        \/ \E i \in Server, j \in Server : ConfirmLeadership(i, j)
        \/ \E i \in Server, j \in Server : \E k \in 0..MaxEntries : AppendEntries(i, j, k)
        \/ \E i \in Server, v \in Value : Len(log[i]) < MaxLog /\ ClientRequest(i, v)
+       \/ \E i \in Server : LeaveJoint(i)
+       \/ \E i \in Server, newVoters \in TargetVoters, newLearners \in TargetLearners :
+              Len(log[i]) < MaxLog /\ ChangeMembers(i, newVoters, newLearners)
        \/ \E m \in messages : UpdateTerm(m.mdest, m)
        \/ \E m \in messages : MCHandle(m)
        \/ \E m \in messages : WithDrop /\ DropMessage(m)
@@ -62,6 +67,7 @@ MCSpec == Init /\ [][MCNext]_vars
 \* consumes a message, so WithDuplicate must be TRUE, and MaxInFlight so large that it excludes nothing.
 MCAnySpec == Init /\ [][MCNext /\ messages \subseteq messages']_vars
 
-\* Servers differ only in their names.
-Symmetric == Permutations(Server)
+\* Servers differ only in their names, and in their parts at the beginning and in changes.
+Parts     == {Voters, Learners} \cup TargetVoters \cup TargetLearners
+Symmetric == {p \in Permutations(Server) : \A i \in Server : \A part \in Parts : (p[i] \in part) = (i \in part)}
 =============================================================================

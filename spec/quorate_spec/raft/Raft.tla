@@ -21,7 +21,9 @@
 (*  - Pre-vote (§9.6) is there, but no election depends on it.             *)
 (*  - Reads (§8) are those of §6.4, and many share a round.  What clients  *)
 (*    read isn't modelled, only the index up to which it is committed.     *)
-(*  - Membership changes (§6) are left out.                                *)
+(*  - Membership changes (§6) are those of the dissertation's chapter 4    *)
+(*    with its erratum: a change of at most one voter is direct.  How far  *)
+(*    a learner has to catch up is left out, as time is.                   *)
 (*                                                                         *)
 (* A write may reach the disk late; until then votes, requests for votes   *)
 (* and acknowledgements wait, and a leader doesn't count itself.  StallDisk*)
@@ -46,7 +48,9 @@
 EXTENDS Naturals, FiniteSets, Sequences
 
 CONSTANTS
-    Server,     \* The servers of the cluster.
+    Server,     \* All servers, also those that are to join the cluster.
+    Voters,     \* The servers that found the cluster,
+    Learners,   \* and those that receive entries from the beginning and have no vote.
     Value,      \* The values that clients may request.
     NoOpValue,  \* The value of an entry with which a leader may begin its term (§8).
     Nil         \* No server.
@@ -58,7 +62,8 @@ CONSTANTS
 (* On disk before a message that depends on it is sent:                    *)
 (*   currentTerm    the latest term it has seen.                           *)
 (*   votedFor       the server it voted for in that term, or Nil.          *)
-(*   log            its entries, from index 1, [term, value] each.         *)
+(*   log            its entries, from index 1, [term, value, config] each; *)
+(*                  config is the configuration that begins there, or Nil. *)
 (*   snapshotIndex  the last index that it has compacted (§7), or 0.       *)
 (*   disk           if its disk has stalled, what is on it: the values that *)
 (*                  these four had, else Nil: the disk has the four.       *)
@@ -74,8 +79,8 @@ CONSTANTS
 (* History, which no guard and no other variable depends on:               *)
 (*   led            the terms that it has led.                             *)
 (*   applied        the entries it has ever known to be committed, as      *)
-(*                  [term, value, by], where by is its term when it first  *)
-(*                  knew.                                                  *)
+(*                  [term, value, config, by], where by is its term when   *)
+(*                  it first knew.                                         *)
 (*   answered       the rounds of reads that it has ended, as              *)
 (*                  [term, round, index]: clients read at index.           *)
 (*                                                                         *)
@@ -114,8 +119,30 @@ Leader       == "leader"
 Min(a, b) == IF a < b THEN a ELSE b
 Max(a, b) == IF a > b THEN a ELSE b
 
-\* More than half of the servers; any two such sets have a server in common (§5.2).
-IsQuorum(group) == 2 * Cardinality(group) > Cardinality(Server)
+\* The configuration before the log of server i has one; a server that is to join knows no member yet.
+FirstConfig(i) ==
+    IF i \in Voters \cup Learners THEN [voters |-> Voters, outgoing |-> {}, learners |-> Learners]
+    ELSE [voters |-> {}, outgoing |-> {}, learners |-> {}]
+
+\* The indices at which a log has configurations, and the last of them, or 0.
+Changes(entries) == {n \in 1..Len(entries) : entries[n].config # Nil}
+LastChange(entries) ==
+    IF Changes(entries) = {} THEN 0 ELSE CHOOSE n \in Changes(entries) : \A k \in Changes(entries) : k <= n
+
+\* The configuration that is in force on server i: the latest in its log, committed or not (§6).
+Config(i) == IF LastChange(log[i]) = 0 THEN FirstConfig(i) ELSE log[i][LastChange(log[i])].config
+
+\* Who has a vote, and who gets the log.
+VotersOf(config)  == config.voters \cup config.outgoing
+MembersOf(config) == VotersOf(config) \cup config.learners
+
+\* More than half of these servers are in a group; any two such groups have a server in common (§5.2).
+IsMajority(group, these) == 2 * Cardinality(group \cap these) > Cardinality(these)
+
+\* A majority of the voters is in a group and, in a joint phase, one of the outgoing voters (§6).
+IsQuorum(group, config) ==
+    /\ IsMajority(group, config.voters)
+    /\ config.outgoing = {} \/ IsMajority(group, config.outgoing)
 
 \* The term of entry n of a log; index 0 is before everything, in term 0.
 TermAt(entries, n) == IF n = 0 THEN 0 ELSE entries[n].term
@@ -140,7 +167,8 @@ Learned(i, entries, n) ==
     LET known == Len(applied[i]) IN
     IF n <= known THEN applied[i]
     ELSE applied[i] \o [k \in 1..(n - known) |->
-            [term |-> entries[known + k].term, value |-> entries[known + k].value, by |-> currentTerm[i]]]
+            [term |-> entries[known + k].term, value |-> entries[known + k].value,
+             config |-> entries[known + k].config, by |-> currentTerm[i]]]
 
 \* What server i has in memory of that which it must not forget.
 Memory(i) == [currentTerm |-> currentTerm[i], votedFor |-> votedFor[i], log |-> log[i],
@@ -154,6 +182,9 @@ OnDisk(i) == IF Stalled(i) THEN disk[i] ELSE Memory(i)
 
 \* Those of the messages of server i that leave, if they vouch for its disk.
 WhenDurable(i, replies) == IF Stalled(i) THEN {} ELSE replies
+
+\* Whether the disk of candidate i has its own vote; if others voted for it, it has.
+VoteIsDurable(i) == OnDisk(i).currentTerm = currentTerm[i]
 
 \* Server i is a follower, and the variables of other roles have their initial values.
 BeFollower(i) ==
@@ -170,6 +201,16 @@ Acknowledge(i, j, n) ==
     /\ matchIndex' = [matchIndex EXCEPT ![i][j] = Max(@, n)]
     /\ nextIndex' = [nextIndex EXCEPT ![i][j] = Max(@, n + 1)]
 
+\* Leader i appends a configuration: who stays keeps its progress, who is new has none (§6).
+Reconfigure(i, config) ==
+    LET old == MembersOf(Config(i))
+        new == MembersOf(config)
+    IN
+    /\ log' = [log EXCEPT ![i] = Append(@, [term |-> currentTerm[i], value |-> NoOpValue, config |-> config])]
+    /\ nextIndex' = [nextIndex EXCEPT ![i] = [j \in Server |->
+                         IF j \notin new \/ j = i THEN 1 ELSE IF j \in old THEN @[j] ELSE Len(log[i]) + 1]]
+    /\ matchIndex' = [matchIndex EXCEPT ![i] = [j \in Server |-> IF j \in old \cap new THEN @[j] ELSE 0]]
+
 \* Whether m asks about a term that its sender hasn't entered (§9.6).
 Hypothetical(m) == m.mtype = "PreVote" \/ (m.mtype = "PreVoteReply" /\ m.mvoteGranted)
 
@@ -185,7 +226,8 @@ Awaited(i, m) ==
     CASE m.mtype = "PreVoteReply" ->
             role[i] = PreCandidate /\ m.mterm = (IF m.mvoteGranted THEN currentTerm[i] + 1 ELSE currentTerm[i])
       [] m.mtype = "RequestVoteReply" -> role[i] = Candidate /\ m.mterm = currentTerm[i]
-      [] m.mtype \in {"AppendEntriesReply", "InstallSnapshotReply"} -> role[i] = Leader /\ m.mterm = currentTerm[i]
+      [] m.mtype \in {"AppendEntriesReply", "InstallSnapshotReply"} ->
+            role[i] = Leader /\ m.mterm = currentTerm[i] /\ m.msource \in MembersOf(Config(i))
       [] m.mtype = "LeadershipConfirmed" ->
             m.mterm = currentTerm[i] /\ m.mround = readRound[i] /\ confirmedBy[i] # {}
 
@@ -222,9 +264,10 @@ Init ==
 -----------------------------------------------------------------------------
 (* Elections (§5.2, §5.4.1; pre-vote: §9.6) *)
 
-\* The election timeout of server i elapses, and it asks first whether it could win an election (§9.6).
+\* The election timeout of voter i elapses, and it asks first whether it could win an election (§9.6).
 BecomePreCandidate(i) ==
     /\ role[i] # Leader
+    /\ i \in VotersOf(Config(i))
     /\ role' = [role EXCEPT ![i] = PreCandidate]
     /\ votesGranted' = [votesGranted EXCEPT ![i] = {i}]
     /\ UNCHANGED <<messages, lasting, commitIndex, progress, reads, history>>
@@ -232,6 +275,7 @@ BecomePreCandidate(i) ==
 \* Pre-candidate i asks j whether it would vote for i in the next term, which i doesn't enter yet (§9.6).
 RequestPreVote(i, j) ==
     /\ role[i] = PreCandidate
+    /\ j \in VotersOf(Config(i))
     /\ j \notin votesGranted[i]
     /\ Send([mtype |-> "PreVote", msource |-> i, mdest |-> j, mterm |-> currentTerm[i] + 1,
              mlastLogIndex |-> Len(log[i]), mlastLogTerm |-> TermAt(log[i], Len(log[i]))])
@@ -256,9 +300,10 @@ HandlePreVoteReply(i, m) ==
     /\ Answer(m, {})
     /\ UNCHANGED <<lasting, role, commitIndex, progress, reads, history>>
 
-\* The election timeout of server i elapses: it becomes a candidate in a new term, and votes for itself (§5.2).
+\* The election timeout of voter i elapses: it becomes a candidate in a new term, and votes for itself (§5.2).
 Timeout(i) ==
     /\ role[i] # Leader
+    /\ i \in VotersOf(Config(i))
     /\ currentTerm' = [currentTerm EXCEPT ![i] = @ + 1]
     /\ votedFor' = [votedFor EXCEPT ![i] = i]
     /\ role' = [role EXCEPT ![i] = Candidate]
@@ -268,6 +313,7 @@ Timeout(i) ==
 \* Candidate i asks j for its vote, once its disk has its own (§5.2).
 RequestVote(i, j) ==
     /\ role[i] = Candidate
+    /\ j \in VotersOf(Config(i))
     /\ j \notin votesGranted[i]
     /\ ~Stalled(i)
     /\ Send([mtype |-> "RequestVote", msource |-> i, mdest |-> j, mterm |-> currentTerm[i],
@@ -300,13 +346,15 @@ HandleRequestVoteReply(i, m) ==
     /\ Answer(m, {})
     /\ UNCHANGED <<lasting, role, commitIndex, progress, reads, history>>
 
-\* Candidate i has the votes of a majority: it leads, and doesn't know the others' logs yet (§5.2, §5.3).
+\* Candidate i has the votes of a quorum: it leads, and doesn't know the others' logs yet (§5.2, §5.3).
 BecomeLeader(i) ==
     /\ role[i] = Candidate
-    /\ IsQuorum(votesGranted[i])
+    /\ IsQuorum(votesGranted[i], Config(i))
+    /\ VoteIsDurable(i)
     /\ role' = [role EXCEPT ![i] = Leader]
     /\ votesGranted' = [votesGranted EXCEPT ![i] = {}]
-    /\ nextIndex' = [nextIndex EXCEPT ![i] = [j \in Server |-> IF j = i THEN 1 ELSE Len(log[i]) + 1]]
+    /\ nextIndex' = [nextIndex EXCEPT ![i] = [j \in Server |->
+                         IF j \in MembersOf(Config(i)) \ {i} THEN Len(log[i]) + 1 ELSE 1]]
     /\ led' = [led EXCEPT ![i] = @ \cup {currentTerm[i]}]
     /\ UNCHANGED <<messages, lasting, commitIndex, matchIndex, reads, applied, answered>>
 
@@ -322,14 +370,14 @@ StepDown(i) ==
 \* Leader i appends a client's value, or a no-op, to its own log (§5.3, §8).
 ClientRequest(i, v) ==
     /\ role[i] = Leader
-    /\ log' = [log EXCEPT ![i] = Append(@, [term |-> currentTerm[i], value |-> v])]
+    /\ log' = [log EXCEPT ![i] = Append(@, [term |-> currentTerm[i], value |-> v, config |-> Nil])]
     /\ UNCHANGED <<messages, currentTerm, votedFor, snapshotIndex, disk, role, commitIndex, votesGranted, progress,
                    reads, history>>
 
 \* Leader i sends j the k entries from nextIndex on; with k = 0 it is a heartbeat (§5.3).
 AppendEntries(i, j, k) ==
     /\ role[i] = Leader
-    /\ j # i
+    /\ j \in MembersOf(Config(i)) \ {i}
     /\ nextIndex[i][j] > snapshotIndex[i]
     /\ nextIndex[i][j] + k <= Len(log[i]) + 1
     /\ LET prev == nextIndex[i][j] - 1 IN
@@ -378,10 +426,43 @@ AdvanceCommitIndex(i) ==
     /\ role[i] = Leader
     /\ \E n \in (commitIndex[i] + 1)..Len(log[i]) :
        /\ log[i][n].term = currentTerm[i]
-       /\ IsQuorum({j \in Server : IF j = i THEN Has(OnDisk(i).log, n, currentTerm[i]) ELSE matchIndex[i][j] >= n})
+       /\ IsQuorum({j \in Server : IF j = i THEN Has(OnDisk(i).log, n, currentTerm[i]) ELSE matchIndex[i][j] >= n},
+                   Config(i))
        /\ commitIndex' = [commitIndex EXCEPT ![i] = n]
        /\ applied' = [applied EXCEPT ![i] = Learned(i, log[i], n)]
     /\ UNCHANGED <<messages, lasting, role, votesGranted, progress, reads, led, answered>>
+
+-----------------------------------------------------------------------------
+(* Membership (§6; chapter 4 of the dissertation, and its erratum of 2015) *)
+
+\* Leader i begins a change of the members: directly if at most one voter comes or goes, else jointly (§6).
+ChangeMembers(i, newVoters, newLearners) ==
+    LET old     == Config(i)
+        changed == (newVoters \ old.voters) \cup (old.voters \ newVoters)
+        new     == [voters |-> newVoters, outgoing |-> IF Cardinality(changed) <= 1 THEN {} ELSE old.voters,
+                    learners |-> newLearners]
+    IN
+    /\ role[i] = Leader
+    /\ old.outgoing = {}
+    /\ new # old
+    /\ LastChange(log[i]) <= commitIndex[i]
+    /\ commitIndex[i] > 0
+    /\ log[i][commitIndex[i]].term = currentTerm[i]
+    /\ newVoters # {}
+    /\ newVoters \cap newLearners = {}
+    /\ newVoters \ old.voters \subseteq old.learners
+    /\ Reconfigure(i, new)
+    /\ UNCHANGED <<messages, currentTerm, votedFor, snapshotIndex, disk, role, commitIndex, votesGranted, reads,
+                   history>>
+
+\* Leader i knows that the joint configuration is committed: it appends that of the new voters alone (§6).
+LeaveJoint(i) ==
+    /\ role[i] = Leader
+    /\ Config(i).outgoing # {}
+    /\ LastChange(log[i]) <= commitIndex[i]
+    /\ Reconfigure(i, [Config(i) EXCEPT !.outgoing = {}])
+    /\ UNCHANGED <<messages, currentTerm, votedFor, snapshotIndex, disk, role, commitIndex, votesGranted, reads,
+                   history>>
 
 -----------------------------------------------------------------------------
 (* Terms (§5.1) *)
@@ -431,7 +512,7 @@ Compact(i) ==
 \* Leader i has compacted the entry that j needs next, and sends its snapshot instead (§7).
 InstallSnapshot(i, j) ==
     /\ role[i] = Leader
-    /\ j # i
+    /\ j \in MembersOf(Config(i)) \ {i}
     /\ nextIndex[i][j] <= snapshotIndex[i]
     /\ Send([mtype |-> "InstallSnapshot", msource |-> i, mdest |-> j, mterm |-> currentTerm[i],
              msnapshot |-> SubSeq(log[i], 1, snapshotIndex[i])])
@@ -479,6 +560,7 @@ BeginReads(i) ==
 \* Leader i asks j whether it is still in the term of i (§6.4).
 ConfirmLeadership(i, j) ==
     /\ confirmedBy[i] # {}
+    /\ j \in MembersOf(Config(i))
     /\ j \notin confirmedBy[i]
     /\ Send([mtype |-> "ConfirmLeadership", msource |-> i, mdest |-> j, mterm |-> currentTerm[i],
              mround |-> readRound[i]])
@@ -503,7 +585,7 @@ HandleLeadershipConfirmed(i, m) ==
 
 \* A majority has confirmed the round of leader i: clients may read what is committed up to the read index (§6.4).
 EndReads(i) ==
-    /\ IsQuorum(confirmedBy[i])
+    /\ IsQuorum(confirmedBy[i], Config(i))
     /\ readIndex' = [readIndex EXCEPT ![i] = 0]
     /\ confirmedBy' = [confirmedBy EXCEPT ![i] = {}]
     /\ answered' = [answered EXCEPT ![i] =
@@ -564,6 +646,7 @@ Next ==
     \/ \E i \in Server : BecomeLeader(i)
     \/ \E i \in Server : StepDown(i)
     \/ \E i \in Server : AdvanceCommitIndex(i)
+    \/ \E i \in Server : LeaveJoint(i)
     \/ \E i \in Server : Compact(i)
     \/ \E i \in Server : BeginReads(i)
     \/ \E i \in Server : EndReads(i)
@@ -575,6 +658,8 @@ Next ==
     \/ \E i \in Server, j \in Server : ConfirmLeadership(i, j)
     \/ \E i \in Server, j \in Server : \E k \in 0..Len(log[i]) : AppendEntries(i, j, k)
     \/ \E i \in Server, v \in Value \cup {NoOpValue} : ClientRequest(i, v)
+    \/ \E i \in Server : \E newVoters \in SUBSET Server, newLearners \in SUBSET Server :
+           ChangeMembers(i, newVoters, newLearners)
     \/ \E m \in messages : Receive(m)
     \/ \E m \in messages : DropMessage(m)
 
@@ -584,7 +669,7 @@ Spec == Init /\ [][Next]_vars
 (* What Raft promises (Figure 3) *)
 
 \* Whether two entries are the same.
-Same(e, f) == e.term = f.term /\ e.value = f.value
+Same(e, f) == e.term = f.term /\ e.value = f.value /\ e.config = f.config
 
 \* At most one server leads a term (§5.2).
 ElectionSafety == \A i \in Server, j \in Server : (i # j) => (led[i] \cap led[j] = {})
@@ -652,11 +737,31 @@ CommittedIsKept ==
             /\ own.snapshotIndex <= commitIndex[i]
             /\ \A n \in 1..own.snapshotIndex : Same(own.log[n], applied[i][n])
 
-\* Every entry that a server ever knew to be committed is on the disks of a majority (§5.4).
+\* Every entry that a server ever knew to be committed is on the disks of a quorum, if no log has changes (§5.4).
 CommittedIsOnQuorum ==
-    \A i \in Server :
-        \A n \in 1..Len(applied[i]) :
-            IsQuorum({j \in Server : \A own \in Copies(j) : n <= Len(own.log) /\ Same(own.log[n], applied[i][n])})
+    \/ \E j \in Server : \E own \in Copies(j) : Changes(own.log) # {}
+    \/ \A i \in Voters \cup Learners : \A n \in 1..Len(applied[i]) :
+           IsQuorum({j \in Server : \A own \in Copies(j) : n <= Len(own.log) /\ Same(own.log[n], applied[i][n])},
+                    FirstConfig(i))
+
+\* Each log has at most one configuration that nobody knows to be committed, and one that ends each joint phase (§6).
+OneChangeAtATime ==
+    \A i \in Server : \A n \in Changes(log[i]), k \in Changes(log[i]) : (n < k) =>
+        /\ \E j \in Server : n <= Len(applied[j])
+        /\ (log[i][n].config.outgoing # {} /\ \A l \in Changes(log[i]) : l <= n \/ l >= k)
+               => log[i][k].config.outgoing = {}
+
+\* Whether server i can decide anything under its configuration: it leads, or a quorum would vote for it.
+MayBeActive(i) ==
+    LET lastTerm == TermAt(log[i], Len(log[i])) IN
+    \/ role[i] = Leader /\ IsQuorum({j \in Server : currentTerm[j] <= currentTerm[i]}, Config(i))
+    \/ IsQuorum({j \in Server : \/ lastTerm > TermAt(log[j], Len(log[j]))
+                                \/ lastTerm = TermAt(log[j], Len(log[j])) /\ Len(log[i]) >= Len(log[j])}, Config(i))
+
+\* Quorums of any two configurations that may decide something have a server in common (§6).
+ActiveQuorumsIntersect ==
+    \A i \in Server, j \in Server : (MayBeActive(i) /\ MayBeActive(j)) =>
+        \A group \in SUBSET Server : ~(IsQuorum(group, Config(i)) /\ IsQuorum(Server \ group, Config(j)))
 
 \* Every variable has a value of its kind; TLC checks it, and a reader may take it as the table of types.
 TypeOK ==
@@ -665,6 +770,7 @@ TypeOK ==
         /\ currentTerm[i] \in Nat
         /\ votedFor[i] \in Server \cup {Nil}
         /\ \A n \in 1..Len(log[i]) : log[i][n].term \in 1..currentTerm[i] /\ log[i][n].value \in Value \cup {NoOpValue}
+        /\ \A n \in Changes(log[i]) : MembersOf(log[i][n].config) \subseteq Server /\ log[i][n].config.voters # {}
         /\ snapshotIndex[i] \in 0..Len(log[i])
         /\ OnDisk(i).currentTerm \in 0..currentTerm[i]
         /\ OnDisk(i).votedFor \in Server \cup {Nil}

@@ -11,7 +11,8 @@ BestInformed == CHOOSE i \in Server : \A j \in Server : Len(applied[j]) <= Len(a
 
 \* Its entries, whenever and by whomever they were learned.
 Chosen == [n \in 1..Len(applied[BestInformed]) |->
-              [term |-> applied[BestInformed][n].term, value |-> applied[BestInformed][n].value]]
+              [term |-> applied[BestInformed][n].term, value |-> applied[BestInformed][n].value,
+               config |-> applied[BestInformed][n].config]]
 
 C == INSTANCE Consensus WITH chosen <- Chosen
 

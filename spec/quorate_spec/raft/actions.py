@@ -15,6 +15,7 @@ from typing import Final
 from quorate_spec.raft.messages import (
     AppendEntries,
     AppendEntriesReply,
+    Config,
     ConfirmLeadership,
     Entry,
     Id,
@@ -35,17 +36,24 @@ from quorate_spec.raft.state import (
     acknowledge,
     awaited,
     be_follower,
+    config,
     has,
     is_quorum,
     is_reply,
+    last_change,
     learned,
+    members_of,
     memory,
     merged,
     on_disk,
+    progress,
+    reconfigure,
     shows_new_term,
     stalled,
     term_at,
     up_to_date,
+    vote_is_durable,
+    voters_of,
     when_durable,
     with_progress,
 )
@@ -66,14 +74,14 @@ Steps = Iterator[Step]
 
 
 def become_pre_candidate(server: Server) -> Steps:
-    """The election timeout elapses, and the server asks first whether it could win an election (§9.6)."""
-    if server.role is not Role.LEADER:
+    """The election timeout of a voter elapses, and it asks first whether it could win an election (§9.6)."""
+    if server.role is not Role.LEADER and server.id in voters_of(config(server)):
         yield Step(replace(server, role=Role.PRE_CANDIDATE, votes_granted=frozenset({server.id})))
 
 
 def request_pre_vote(server: Server, peer: Id) -> Steps:
     """A pre-candidate asks whether `peer` would vote for it in the next term, which it doesn't enter yet (§9.6)."""
-    if server.role is Role.PRE_CANDIDATE and peer not in server.votes_granted:
+    if server.role is Role.PRE_CANDIDATE and peer in voters_of(config(server)) and peer not in server.votes_granted:
         last = len(server.log)
         yield Step(server, (PreVote(server.id, peer, server.current_term + 1, last, term_at(server.log, last)),))
 
@@ -94,8 +102,8 @@ def handle_pre_vote_reply(server: Server, m: Message) -> Steps:
 
 
 def timeout(server: Server) -> Steps:
-    """The election timeout elapses: the server becomes a candidate in a new term, and votes for itself (§5.2)."""
-    if server.role is not Role.LEADER:
+    """The election timeout of a voter elapses: it becomes a candidate in a new term, and votes for itself (§5.2)."""
+    if server.role is not Role.LEADER and server.id in voters_of(config(server)):
         yield Step(
             replace(
                 server,
@@ -109,7 +117,12 @@ def timeout(server: Server) -> Steps:
 
 def request_vote(server: Server, peer: Id) -> Steps:
     """A candidate asks `peer` for its vote, once its disk has its own (§5.2)."""
-    if server.role is Role.CANDIDATE and peer not in server.votes_granted and not stalled(server):
+    if (
+        server.role is Role.CANDIDATE
+        and peer in voters_of(config(server))
+        and peer not in server.votes_granted
+        and not stalled(server)
+    ):
         last = len(server.log)
         yield Step(server, (RequestVote(server.id, peer, server.current_term, last, term_at(server.log, last)),))
 
@@ -138,14 +151,14 @@ def handle_request_vote_reply(server: Server, m: Message) -> Steps:
 
 
 def become_leader(server: Server) -> Steps:
-    """A candidate has the votes of a majority: it leads, and doesn't know the others' logs yet (§5.2, §5.3)."""
-    if server.role is Role.CANDIDATE and is_quorum(server.votes_granted, server.members):
+    """A candidate has the votes of a quorum: it leads, and doesn't know the others' logs yet (§5.2, §5.3)."""
+    if server.role is Role.CANDIDATE and is_quorum(server.votes_granted, config(server)) and vote_is_durable(server):
         yield Step(
             replace(
                 server,
                 role=Role.LEADER,
                 votes_granted=frozenset(),
-                next_index=tuple(1 if j == server.id else len(server.log) + 1 for j in server.members),
+                next_index=progress({j: len(server.log) + 1 for j in members_of(config(server)) - {server.id}}, 1),
                 led=server.led | {server.current_term},
             )
         )
@@ -170,6 +183,7 @@ def append_entries(server: Server, peer: Id, count: int) -> Steps:
     """A leader sends `peer` the `count` entries from nextIndex on; with `count` = 0 it is a heartbeat (§5.3)."""
     if (
         server.role is Role.LEADER
+        and peer in members_of(config(server))
         and peer != server.id
         and server.next_of(peer) > server.snapshot_index
         and server.next_of(peer) + count <= len(server.log) + 1
@@ -231,9 +245,37 @@ def advance_commit_index(server: Server) -> Steps:
     if server.role is Role.LEADER:
         for n in range(server.commit_index + 1, len(server.log) + 1):
             own = {server.id} if has(on_disk(server).log, n, server.current_term) else set()
-            holders = frozenset(own | {j for j in server.members if j != server.id and server.match_of(j) >= n})
-            if term_at(server.log, n) == server.current_term and is_quorum(holders, server.members):
+            holders = frozenset(own | {j for j in members_of(config(server)) - {server.id} if server.match_of(j) >= n})
+            if term_at(server.log, n) == server.current_term and is_quorum(holders, config(server)):
                 yield Step(replace(server, commit_index=n, applied=learned(server, server.log, n)))
+
+
+# Membership (§6; chapter 4 of the dissertation, and its erratum of 2015)
+
+
+def change_members(server: Server, new_voters: frozenset[Id], new_learners: frozenset[Id]) -> Steps:
+    """A leader begins a change of the members: directly if at most one voter comes or goes, else jointly (§6)."""
+    if server.role is Role.LEADER:
+        old = config(server)
+        changed = new_voters ^ old.voters
+        new = Config(new_voters, frozenset() if len(changed) <= 1 else old.voters, new_learners)
+        if (
+            not old.outgoing
+            and new != old
+            and last_change(server.log) <= server.commit_index
+            and server.commit_index > 0
+            and term_at(server.log, server.commit_index) == server.current_term
+            and new_voters
+            and not new_voters & new_learners
+            and new_voters - old.voters <= old.learners
+        ):
+            yield Step(reconfigure(server, new))
+
+
+def leave_joint(server: Server) -> Steps:
+    """A leader knows that the joint configuration is committed: it appends that of the new voters alone (§6)."""
+    if server.role is Role.LEADER and config(server).outgoing and last_change(server.log) <= server.commit_index:
+        yield Step(reconfigure(server, replace(config(server), outgoing=frozenset())))
 
 
 # Terms (§5.1)
@@ -277,7 +319,12 @@ def compact(server: Server) -> Steps:
 
 def install_snapshot(server: Server, peer: Id) -> Steps:
     """A leader has compacted the entry that `peer` needs next, and sends its snapshot instead (§7)."""
-    if server.role is Role.LEADER and peer != server.id and server.next_of(peer) <= server.snapshot_index:
+    if (
+        server.role is Role.LEADER
+        and peer in members_of(config(server))
+        and peer != server.id
+        and server.next_of(peer) <= server.snapshot_index
+    ):
         snapshot = server.log[: server.snapshot_index]
         yield Step(server, (InstallSnapshot(server.id, peer, server.current_term, snapshot),))
 
@@ -323,7 +370,7 @@ def begin_reads(server: Server) -> Steps:
 
 def confirm_leadership(server: Server, peer: Id) -> Steps:
     """A leader asks `peer` whether it is still in the leader's term (§6.4)."""
-    if server.confirmed_by and peer not in server.confirmed_by:
+    if server.confirmed_by and peer in members_of(config(server)) and peer not in server.confirmed_by:
         yield Step(server, (ConfirmLeadership(server.id, peer, server.current_term, server.read_round),))
 
 
@@ -344,7 +391,7 @@ def handle_leadership_confirmed(server: Server, m: Message) -> Steps:
 
 def end_reads(server: Server) -> Steps:
     """A majority has confirmed a leader's round: clients may read what is committed up to the read index (§6.4)."""
-    if is_quorum(server.confirmed_by, server.members):
+    if is_quorum(server.confirmed_by, config(server)):
         answer = Answered(server.current_term, server.read_round, server.read_index)
         yield Step(replace(server, read_index=0, confirmed_by=frozenset(), answered=server.answered | {answer}))
 

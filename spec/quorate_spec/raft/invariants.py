@@ -6,18 +6,31 @@ Each judges the tuple of all servers, except LeaderAppendOnly, which judges one 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import product
+from itertools import combinations, pairwise, product
 from typing import Final
 
-from quorate_spec.raft.messages import Entry
-from quorate_spec.raft.state import Applied, Disk, Role, Server, is_quorum, memory, on_disk
+from quorate_spec.raft.messages import Config, Entry
+from quorate_spec.raft.state import (
+    Applied,
+    Disk,
+    Role,
+    Server,
+    changes,
+    config,
+    is_quorum,
+    members_of,
+    memory,
+    on_disk,
+    term_at,
+    voters_of,
+)
 
 Cluster = tuple[Server, ...]
 
 
 def same(one: Entry | Applied, other: Entry | Applied) -> bool:
-    """Whether two entries have the same term and value, whatever the term in which a server knew them committed."""
-    return (one.term, one.value) == (other.term, other.value)
+    """Whether two entries are the same, whatever the term in which a server knew them committed."""
+    return (one.term, one.value, one.config) == (other.term, other.value, other.config)
 
 
 def all_same(some: Iterable[Entry | Applied], others: Iterable[Entry | Applied]) -> bool:
@@ -122,17 +135,54 @@ def committed_is_kept(servers: Cluster) -> bool:
 
 
 def committed_is_on_quorum(servers: Cluster) -> bool:
-    """Every entry that a server ever knew to be committed is on the disks of a majority (§5.4)."""
-    return all(
+    """Every entry that a server ever knew to be committed is on the disks of a quorum, if no log has changes (§5.4)."""
+    return any(changes(own.log) for j in servers for own in copies(j)) or all(
         is_quorum(
             frozenset(
                 j.id for j in servers if all(n <= len(own.log) and same(own.log[n - 1], entry) for own in copies(j))
             ),
-            servers[0].members,
+            i.first_config,
         )
         for i in servers
+        if i.id in members_of(i.first_config)
         for n, entry in enumerate(i.applied, start=1)
     )
+
+
+def one_change_at_a_time(servers: Cluster) -> bool:
+    """Each log has at most one configuration that nobody knows to be committed, and none after a joint one (§6)."""
+    committed = max(len(i.applied) for i in servers)
+    return all(
+        sum(n > committed for n in changes(i.log)) <= 1
+        and all(
+            not (first.config and first.config.outgoing) or (second.config and not second.config.outgoing)
+            for first, second in pairwise(i.log[n - 1] for n in changes(i.log))
+        )
+        for i in servers
+    )
+
+
+def may_be_active(i: Server, servers: Cluster) -> bool:
+    """Whether server i can decide anything under its configuration: it leads, or a quorum would vote for it."""
+    last = len(i.log)
+    followers = frozenset(j.id for j in servers if j.current_term <= i.current_term)
+    electors = frozenset(
+        j.id for j in servers if (term_at(i.log, last), last) >= (term_at(j.log, len(j.log)), len(j.log))
+    )
+    return (i.role is Role.LEADER and is_quorum(followers, config(i))) or is_quorum(electors, config(i))
+
+
+def active_quorums_intersect(servers: Cluster) -> bool:
+    """Quorums of any two configurations that may decide something have a server in common (§6)."""
+    active = {config(i) for i in servers if may_be_active(i, servers)}
+    return all(intersecting(one, other) for one, other in combinations(active, 2))
+
+
+def intersecting(one: Config, other: Config) -> bool:
+    """Whether every quorum of one configuration has a server in common with every quorum of the other."""
+    everyone = voters_of(one) | voters_of(other)
+    groups = (frozenset(group) for size in range(len(everyone) + 1) for group in combinations(everyone, size))
+    return not any(is_quorum(group, one) and is_quorum(everyone - group, other) for group in groups)
 
 
 INVARIANTS: Final[dict[str, Callable[[Cluster], bool]]] = {
@@ -146,5 +196,7 @@ INVARIANTS: Final[dict[str, Callable[[Cluster], bool]]] = {
     "AcknowledgedIsThere": acknowledged_is_there,
     "CommittedIsKept": committed_is_kept,
     "CommittedIsOnQuorum": committed_is_on_quorum,
+    "OneChangeAtATime": one_change_at_a_time,
+    "ActiveQuorumsIntersect": active_quorums_intersect,
 }
 STEP_INVARIANTS: Final[dict[str, Callable[[Server, Server], bool]]] = {"LeaderAppendOnly": leader_append_only}

@@ -13,11 +13,24 @@ NO_OP: Final[Value] = None  # NoOpValue
 
 
 @dataclass(frozen=True, slots=True)
+class Config:
+    """A configuration of the cluster: its voters, in a joint phase also the outgoing voters, and its learners (§6)."""
+
+    voters: frozenset[Id]
+    outgoing: frozenset[Id]
+    learners: frozenset[Id]
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry of a log: the term in which a leader appended it, and a client's value, or a no-op."""
+    """An entry of a log: the term in which a leader appended it, and a client's value, or a no-op.
+
+    `config` is the configuration that begins with the entry, if any.
+    """
 
     term: int
     value: Value
+    config: Config | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,4 +10,4 @@ from quorate_spec.raft.state import Server
 def chosen(servers: tuple[Server, ...]) -> Chosen:
     """Return the longest sequence of entries that a server has ever known to be committed."""
     longest = max((server.applied for server in servers), key=len)
-    return tuple(Entry(entry.term, entry.value) for entry in longest)
+    return tuple(Entry(entry.term, entry.value, entry.config) for entry in longest)

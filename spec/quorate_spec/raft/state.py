@@ -5,13 +5,15 @@ The text is made for reading and not for speed: a log is a tuple, and a snapshot
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from quorate_spec.raft.messages import (
+    NO_OP,
     REPLIES,
     AppendEntriesReply,
+    Config,
     Entry,
     Id,
     InstallSnapshotReply,
@@ -25,6 +27,7 @@ from quorate_spec.raft.messages import (
 )
 
 Log = tuple[Entry, ...]
+Progress = tuple[tuple[Id, int], ...]  # sorted by server
 
 
 class Role(Enum):
@@ -53,6 +56,7 @@ class Applied:
     term: int
     value: Value
     by: int
+    config: Config | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +72,11 @@ class Answered:
 class Server:
     """All variables at one server.
 
-    `members` are all servers, sorted; `next_index` and `match_index` are aligned with them.
+    `first_config` is the configuration before the log has one.
     """
 
     id: Id
-    members: tuple[Id, ...]
+    first_config: Config
 
     # On disk before a message that depends on it is sent.
     current_term: int
@@ -81,12 +85,13 @@ class Server:
     snapshot_index: int
     disk: Disk | None  # what is on its disk if that has stalled, else None: the disk has the four above
 
-    # Lost in a restart. Where the role doesn't need it, a set is empty, next_index all 1, and other numbers are 0.
+    # Lost in a restart. Where the role doesn't need it, a set is empty, and a number is 0.
+    # next_index and match_index have the servers for which they aren't 1 and 0.
     role: Role
     commit_index: int
     votes_granted: frozenset[Id]
-    next_index: tuple[int, ...]
-    match_index: tuple[int, ...]
+    next_index: Progress
+    match_index: Progress
     read_round: int
     read_index: int
     confirmed_by: frozenset[Id]
@@ -98,19 +103,27 @@ class Server:
 
     def next_of(self, peer: Id) -> int:
         """Return nextIndex[i][j] of the leader i for the server j = `peer`."""
-        return self.next_index[self.members.index(peer)]
+        return dict(self.next_index).get(peer, 1)
 
     def match_of(self, peer: Id) -> int:
         """Return matchIndex[i][j] of the leader i for the server j = `peer`."""
-        return self.match_index[self.members.index(peer)]
+        return dict(self.match_index).get(peer, 0)
 
 
-def initial(server: Id, members: Iterable[Id]) -> Server:
-    """Return a server in the initial state (Init)."""
-    everyone = tuple(sorted(members))
+NOBODY = Config(frozenset(), frozenset(), frozenset())
+
+
+def first_config(server: Id, voters: Iterable[Id], learners: Iterable[Id]) -> Config:
+    """Return the configuration before a log has one; a server that is to join the cluster knows no member yet."""
+    founded = Config(frozenset(voters), frozenset(), frozenset(learners))
+    return founded if server in members_of(founded) else NOBODY
+
+
+def initial(server: Id, voters: Iterable[Id], learners: Iterable[Id] = ()) -> Server:
+    """Return a server in the initial state (Init) of a cluster that these voters and learners found."""
     return Server(
         id=server,
-        members=everyone,
+        first_config=first_config(server, voters, learners),
         current_term=0,
         voted_for=None,
         log=(),
@@ -119,8 +132,8 @@ def initial(server: Id, members: Iterable[Id]) -> Server:
         role=Role.FOLLOWER,
         commit_index=0,
         votes_granted=frozenset(),
-        next_index=(1,) * len(everyone),
-        match_index=(0,) * len(everyone),
+        next_index=(),
+        match_index=(),
         read_round=0,
         read_index=0,
         confirmed_by=frozenset(),
@@ -130,9 +143,40 @@ def initial(server: Id, members: Iterable[Id]) -> Server:
     )
 
 
-def is_quorum(servers: frozenset[Id], members: tuple[Id, ...]) -> bool:
-    """More than half of the servers; any two such sets have a server in common (§5.2)."""
-    return 2 * len(servers) > len(members)
+def changes(log: Log) -> tuple[int, ...]:
+    """Return the indices at which a log has configurations."""
+    return tuple(n for n, entry in enumerate(log, start=1) if entry.config is not None)
+
+
+def last_change(log: Log) -> int:
+    """Return the index of the latest configuration in a log; 0 if it has none."""
+    return max(changes(log), default=0)
+
+
+def config(server: Server) -> Config:
+    """Return the configuration that is in force on the server: the latest in its log, committed or not (§6)."""
+    latest = server.log[last_change(server.log) - 1].config if last_change(server.log) else None
+    return server.first_config if latest is None else latest
+
+
+def voters_of(config: Config) -> frozenset[Id]:
+    """Return who has a vote."""
+    return config.voters | config.outgoing
+
+
+def members_of(config: Config) -> frozenset[Id]:
+    """Return who gets the log."""
+    return voters_of(config) | config.learners
+
+
+def is_majority(group: frozenset[Id], servers: frozenset[Id]) -> bool:
+    """More than half of these servers are in a group; any two such groups have a server in common (§5.2)."""
+    return 2 * len(group & servers) > len(servers)
+
+
+def is_quorum(group: frozenset[Id], config: Config) -> bool:
+    """A majority of the voters is in a group and, in a joint phase, one of the outgoing voters (§6)."""
+    return is_majority(group, config.voters) and (not config.outgoing or is_majority(group, config.outgoing))
 
 
 def term_at(log: Log, index: int) -> int:
@@ -161,7 +205,7 @@ def merged(log: Log, prev: int, new: Log) -> Log:
 def learned(server: Server, log: Log, index: int) -> tuple[Applied, ...]:
     """Return `applied` after the server learns that the first `index` entries of `log` are committed."""
     known = len(server.applied)
-    return server.applied + tuple(Applied(e.term, e.value, server.current_term) for e in log[known:index])
+    return server.applied + tuple(Applied(e.term, e.value, server.current_term, e.config) for e in log[known:index])
 
 
 def memory(server: Server) -> Disk:
@@ -184,15 +228,19 @@ def when_durable(server: Server, *replies: Message) -> tuple[Message, ...]:
     return () if stalled(server) else replies
 
 
+def vote_is_durable(server: Server) -> bool:
+    """Whether a candidate's disk has its own vote; if others voted for it, it has."""
+    return on_disk(server).current_term == server.current_term
+
+
 def be_follower(server: Server) -> Server:
     """Return the server as a follower, with the variables of other roles at their initial values."""
-    fresh = initial(server.id, server.members)
     return replace(
         server,
         role=Role.FOLLOWER,
         votes_granted=frozenset(),
-        next_index=fresh.next_index,
-        match_index=fresh.match_index,
+        next_index=(),
+        match_index=(),
         read_round=0,
         read_index=0,
         confirmed_by=frozenset(),
@@ -208,8 +256,26 @@ def with_progress(server: Server, peer: Id, next_index: int, match_index: int) -
     """Return the leader with nextIndex[i][j] and matchIndex[i][j] replaced."""
     return replace(
         server,
-        next_index=tuple(next_index if j == peer else server.next_of(j) for j in server.members),
-        match_index=tuple(match_index if j == peer else server.match_of(j) for j in server.members),
+        next_index=progress(dict(server.next_index) | {peer: next_index}, 1),
+        match_index=progress(dict(server.match_index) | {peer: match_index}, 0),
+    )
+
+
+def progress(value_of: Mapping[Id, int], default: int) -> Progress:
+    """Return nextIndex[i] or matchIndex[i] with these values for some servers, and `default` for all others."""
+    return tuple(sorted((peer, value) for peer, value in value_of.items() if value != default))
+
+
+def reconfigure(server: Server, new: Config) -> Server:
+    """Return the leader after it appends a configuration: who stays keeps its progress, who is new has none (§6)."""
+    old, last = members_of(config(server)), len(server.log)
+    return replace(
+        server,
+        log=(*server.log, Entry(server.current_term, NO_OP, new)),
+        next_index=progress(
+            {j: server.next_of(j) if j in old else last + 1 for j in members_of(new) if j != server.id}, 1
+        ),
+        match_index=progress({j: server.match_of(j) for j in members_of(new) & old}, 0),
     )
 
 
@@ -237,7 +303,9 @@ def awaited(server: Server, m: Message) -> bool:
         case RequestVoteReply():
             return server.role is Role.CANDIDATE and m.term == server.current_term
         case AppendEntriesReply() | InstallSnapshotReply():
-            return server.role is Role.LEADER and m.term == server.current_term
+            return (
+                server.role is Role.LEADER and m.term == server.current_term and m.source in members_of(config(server))
+            )
         case LeadershipConfirmed():
             return m.term == server.current_term and m.round == server.read_round and bool(server.confirmed_by)
         case _:

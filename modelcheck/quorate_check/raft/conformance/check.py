@@ -30,6 +30,7 @@ READ_ACTIONS = (
     "handle_leadership_confirmed",
     "end_reads",
 )
+CHANGE_ACTIONS = ("change_members", "leave_joint")
 
 ANY = NetworkKind.ANY
 DEFAULT_RUNS = (
@@ -75,6 +76,7 @@ class Conformance(Explanations[LocalStep]):
             **dict.fromkeys(PRE_VOTE_ACTIONS, pre_vote),
             **dict.fromkeys(SNAPSHOT_ACTIONS, snapshots),
             **dict.fromkeys(READ_ACTIONS, reads),
+            **dict.fromkeys(CHANGE_ACTIONS, any(b.changes for b in bounds) or "no changes: needs --changes"),
         }
         return self.unused_among(action_functions(), excluded)
 

@@ -16,13 +16,16 @@ from quorate_check.conformance.sequences import Sequence, Way, names_of, shortes
 from quorate_spec.raft import actions
 from quorate_spec.raft.actions import Step
 from quorate_spec.raft.messages import AppendEntries, ConfirmLeadership, Message
-from quorate_spec.raft.state import Server, stalled
+from quorate_spec.raft.state import Server, config, stalled, voters_of
 
 MOST_OTHER_ACTIONS = 6
 
 
 class Cause(Enum):
-    """The cause of a step; Restart explains only crashes, StepDown only STEP_DOWN and Compact only snapshots."""
+    """The cause of a step; Restart explains only crashes, and Compact only snapshots.
+
+    StepDown explains STEP_DOWN, and that a leader that is no voter ends its term of office.
+    """
 
     MESSAGE = "a message"
     ITS_OWN = "a timeout or a client"
@@ -99,8 +102,9 @@ def own_actions(server: Server, step: LocalStep) -> Iterator[tuple[str, Step]]:
         actions.become_pre_candidate,
         actions.timeout,
         actions.become_leader,
-        *((actions.step_down,) if step.cause is Cause.STEP_DOWN else ()),
+        *((actions.step_down,) if step.cause is Cause.STEP_DOWN or server.id not in voters_of(config(server)) else ()),
         actions.advance_commit_index,
+        *((actions.leave_joint,) if config(server).outgoing else ()),
         *((actions.compact,) if step.cause is Cause.SNAPSHOT else ()),
         *((actions.begin_reads,) if step.after.read_round > server.read_round else ()),
         *((actions.end_reads,) if step.after.answered != server.answered else ()),
@@ -108,7 +112,12 @@ def own_actions(server: Server, step: LocalStep) -> Iterator[tuple[str, Step]]:
     ):
         yield from ((action.__name__, result) for result in action(server))
     for entry in step.after.log[len(server.log) : len(server.log) + 1]:
-        yield from ((actions.client_request.__name__, result) for result in actions.client_request(server, entry.value))
+        if entry.config is None:
+            results = actions.client_request(server, entry.value)
+            yield from ((actions.client_request.__name__, result) for result in results)
+        else:
+            results = actions.change_members(server, entry.config.voters, entry.config.learners)
+            yield from ((actions.change_members.__name__, result) for result in results)
     for m in step.sent:  # any other message would not be among those that the step sent
         for send in (actions.request_pre_vote, actions.request_vote, actions.install_snapshot):
             yield from ((send.__name__, result) for result in send(server, m.dest))

@@ -5,6 +5,7 @@
 | currentTerm, current_term     | state.current_term                      |                                |
 | votedFor, voted_for           | state.voted_for                         |                                |
 | log                           | state.log, after its snapshot's entries | blocks; where it was compacted |
+| config of an entry            | configuration of an entry               |                                |
 | snapshotIndex, snapshot_index | state.log.snapshot_index                | the bytes of a snapshot        |
 | disk                          | durable, None if it is equal to memory  |                                |
 | role                          | state.role                              |                                |
@@ -12,6 +13,7 @@
 | votesGranted, votes_granted   | state.votes_granted                     |                                |
 | nextIndex, next_index         | state.next_index, or 1s                 | durable_index: the local disk  |
 | matchIndex, match_index       | state.match_index, or 0s                |                                |
+| (none)                        | state.caught_up_index                   | when a learner may vote        |
 | readRound, read_round         | state.reads.number                      |                                |
 | readIndex, read_index         | state.reads.index                       |                                |
 | confirmedBy, confirmed_by     | state.reads.confirmed_by                |                                |
@@ -39,7 +41,7 @@ from typing import assert_never
 from quorate import raft as code
 from quorate_check.raft import subject
 from quorate_spec.raft import messages as spec
-from quorate_spec.raft.state import Answered, Applied, Disk, Log, Role, Server
+from quorate_spec.raft.state import Answered, Applied, Disk, Log, Role, Server, progress
 
 ROLES = {
     code.Role.FOLLOWER: Role.FOLLOWER,
@@ -51,10 +53,11 @@ ROLES = {
 
 def map_server(server: subject.CoreNode) -> Server:
     """Return the specification's server for a local state of the code."""
-    state, members = server.state, server.state.config.members
+    state = server.state
+    configuration = state.configuration
     return Server(
         id=state.id,
-        members=members,
+        first_config=map_configuration(state.config.first_configuration),
         current_term=state.current_term,
         voted_for=state.voted_for,
         log=map_log(state.log),
@@ -63,13 +66,13 @@ def map_server(server: subject.CoreNode) -> Server:
         role=ROLES[state.role],
         commit_index=state.commit_index,
         votes_granted=state.votes_granted,
-        next_index=state.next_index or (1,) * len(members),
-        match_index=state.match_index or (0,) * len(members),
+        next_index=progress(dict(zip(configuration.members, state.next_index, strict=False)), 1),
+        match_index=progress(dict(zip(configuration.members, state.match_index, strict=False)), 0),
         read_round=state.reads.number,
         read_index=state.reads.index,
         confirmed_by=state.reads.confirmed_by,
         led=server.record.terms_led,
-        applied=tuple(Applied(a.entry.term, a.entry.command, a.by_term) for a in server.record.applied),
+        applied=tuple(map_applied(a) for a in server.record.applied),
         answered=frozenset(Answered(term, reads.round, reads.index) for term, reads in server.record.reads),
     )
 
@@ -87,7 +90,25 @@ def map_log(log: code.Log) -> Log:
 
 def map_entries(entries: tuple[code.Entry, ...]) -> Log:
     """Return entries with commands as values."""
-    return tuple(spec.Entry(e.term, spec.NO_OP if e.command is None else e.command) for e in entries)
+    return tuple(
+        spec.Entry(
+            e.term,
+            spec.NO_OP if e.command is None else e.command,
+            None if e.configuration is None else map_configuration(e.configuration),
+        )
+        for e in entries
+    )
+
+
+def map_applied(applied: subject.Applied) -> Applied:
+    """Return an applied entry, with the term in which the server first knew it to be committed."""
+    (entry,) = map_entries((applied.entry,))
+    return Applied(entry.term, entry.value, applied.by_term, entry.config)
+
+
+def map_configuration(configuration: code.Configuration) -> spec.Config:
+    """Return a configuration as sets."""
+    return spec.Config(*map(frozenset, (configuration.voters, configuration.outgoing, configuration.learners)))
 
 
 def map_message(m: code.Message) -> spec.Message:  # noqa: C901, PLR0911 - one case for each message

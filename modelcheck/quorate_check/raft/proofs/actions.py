@@ -337,3 +337,6 @@ SILENT: Final = {
     "end_reads": "a read changes neither a log, a vote, a term nor a role",
     "drop_message": "a message that was sent may never arrive",
 }
+LEFT_OUT: Final = dict.fromkeys(
+    ("change_members", "leave_joint"), "the proof is of a cluster whose members don't change"
+)

@@ -19,7 +19,7 @@ from quorate_spec.raft.messages import (
     RequestVote,
     RequestVoteReply,
 )
-from quorate_spec.raft.state import Log, Role, Server, has, on_disk, stalled, term_at
+from quorate_spec.raft.state import Log, Role, Server, config, has, members_of, on_disk, stalled, term_at
 
 Quorum = frozenset[int]
 UNSEEN: Final = "unseen"  # the value of an entry of which a message has only the term
@@ -125,7 +125,7 @@ def after_step(past: Past, before: Server, after: Server, sent: frozenset[Messag
 def holders_of(leader: Server, index: int) -> Quorum:
     """Return the servers of which a leader knows that their disks have the entry of its term at `index`."""
     own = {leader.id} if has(on_disk(leader).log, index, leader.current_term) else set()
-    return frozenset(own | {j for j in leader.members if j != leader.id and leader.match_of(j) >= index})
+    return frozenset(own | {j for j in members_of(config(leader)) - {leader.id} if leader.match_of(j) >= index})
 
 
 def log_rows(log: Log) -> Iterator[tuple[int, int, Hashable]]:
@@ -139,7 +139,7 @@ def tables_of(server: Server, past: Past) -> dict[str, frozenset[Row]]:
     """Return the rows that are about a server; a function's rows are (argument, value)."""
     n, t, role = server.id, server.current_term, server.role
     leads, stands = role is Role.LEADER, role is Role.CANDIDATE
-    matched = {(n, m, i) for m in server.members for i in range(1, server.match_of(m) + 1)} if leads else ()
+    matched = {(n, m, i) for m in members_of(config(server)) for i in range(1, server.match_of(m) + 1)} if leads else ()
     applied = zip(server.applied, past.reasons, strict=True)
     disk = () if server.disk is None else log_rows(server.disk.log)
     # A candidate counts itself at once; the model does if its disk has that vote.

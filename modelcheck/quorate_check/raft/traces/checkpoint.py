@@ -23,7 +23,11 @@ def server_at_checkpoint(line: CheckpointLine, place: Place) -> tuple[TracedServ
         messages = tuple(_message(*message, place) for message in step.messages)
         write = None if step.persist is None else StepWrite(step.number, place, step.persist)
         disk.queue, _ = add(disk.queue, write, (), tuple((message, place) for message in messages))
-        durable = durable if step.persist is None else durable.after(step.persist)
+        if step.persist is None:
+            continue
+        if not durable.log.snapshot_index < step.persist.first_index <= durable.log.last_index + 1:
+            raise UnusableSystemError(f"{place}: no line of a trace: step {step.number} writes where no entry can be")
+        durable = durable.after(step.persist)
     return _server(line, durable, place), disk
 
 
@@ -46,6 +50,7 @@ def _server(line: CheckpointLine, durable: Durable, place: Place) -> TracedServe
         expected.match_index,
         ReadRound(expected.read_round, expected.read_index, frozenset(expected.confirmed_by)),
         frozenset(expected.heard_from),
+        expected.caught_up_index,
     )
     if (
         digest(state) != expected

@@ -132,7 +132,7 @@ class Replay:
         output = replay(before.state, event, line, place)
         self._server, self._steps = before.after(output), line.number
         departures = self._disk.add_step(line.number, place, output)
-        received = event.message if isinstance(event, Receive) else None
+        received = None if _is_own(event) or not isinstance(event, Receive) else event.message
         step = ServerStep(before, self._server, _cause(event, before.state), received, output)
         return replace(self._line(place), event=event, step=step, departures=departures)
 
@@ -147,4 +147,9 @@ def _cause(event: Event, state: State) -> Cause:
     """Return the cause of a step from `state`; a leader whose election timeout passes may step down (CheckQuorum)."""
     if isinstance(event, ElectionTimeout) and state.role is Role.LEADER:
         return Cause.STEP_DOWN
-    return CAUSES.get(type(event), Cause.ITS_OWN)
+    return Cause.ITS_OWN if _is_own(event) else CAUSES.get(type(event), Cause.ITS_OWN)
+
+
+def _is_own(event: Event) -> bool:
+    """Whether a server that is the only voter receives its own vote, of which the specification knows nothing."""
+    return isinstance(event, Receive) and event.message.source == event.message.dest

@@ -48,10 +48,10 @@ from quorate.raft import (
 )
 from quorate.raft.log import BLOCK
 from quorate_check.raft.conformance.explain import Cause, LocalStep
-from quorate_check.raft.conformance.mapping import ROLES, map_message
+from quorate_check.raft.conformance.mapping import ROLES, map_configuration, map_message
 from quorate_check.raft.traces.server import TracedServer
 from quorate_spec.raft import messages as spec
-from quorate_spec.raft.state import Answered, Applied, Disk
+from quorate_spec.raft.state import Answered, Applied, Disk, Progress, progress
 from quorate_spec.raft.state import Server as SpecServer
 
 AppliedEntry = Callable[[int], Entry | None]
@@ -70,10 +70,11 @@ class ServerStep:
 
     @property
     def sent(self) -> tuple[Message, ...]:
-        """The messages that leave, at once or later."""
+        """The messages that leave, at once or later; the vote of a voter that is alone doesn't leave its server."""
         if self.output is None:
             return ()
-        return self.output.send_now if self.stalled else self.output.send_now + self.output.send_when_durable
+        later = () if self.stalled else self.output.send_when_durable
+        return tuple(message for message in self.output.send_now + later if message.dest != message.source)
 
     @property
     def stalled(self) -> bool:
@@ -245,7 +246,8 @@ class Window:
         command: spec.Value = entry.command
         if self._values is not None:
             command = self._values.setdefault(entry.command, len(self._values))
-        return spec.Entry(entry.term, command)
+        config = None if entry.configuration is None else map_configuration(entry.configuration)
+        return spec.Entry(entry.term, command, config)
 
     def _part(self, first: int, last: int) -> list[int]:
         return self.indices[bisect_right(self.indices, first - 1) : bisect_right(self.indices, last)]
@@ -290,7 +292,7 @@ class Window:
                 output.apply[position] if position >= 0 else self._applied_entry(index) or self._entry_of_step(index)
             )
             mapped = self._entry(entry)
-            yield Applied(mapped.term, mapped.value, self._after.current_term)
+            yield Applied(mapped.term, mapped.value, self._after.current_term, mapped.config)
 
     def _new_answers(self) -> Iterator[Answered]:
         """Yield the round of reads that the step confirms, if any."""
@@ -309,7 +311,7 @@ class Window:
         long_applied = self._index(self.original.before.highest_applied)
         return SpecServer(
             id=state.id,
-            members=state.config.members,
+            first_config=map_configuration(state.config.first_configuration),
             current_term=state.current_term,
             voted_for=state.voted_for,
             log=log,
@@ -318,8 +320,8 @@ class Window:
             role=ROLES[state.role],
             commit_index=self._index(state.commit_index),
             votes_granted=state.votes_granted,
-            next_index=tuple(map(self._index, state.next_index)) or _of_a_follower(state, 1),
-            match_index=tuple(map(self._index, state.match_index)) or _of_a_follower(state, 0),
+            next_index=self._progress(state, state.next_index, 1),
+            match_index=self._progress(state, state.match_index, 0),
             read_round=self._rounds[state.reads.number],
             read_index=self._index(state.reads.index),
             confirmed_by=state.reads.confirmed_by,
@@ -331,6 +333,10 @@ class Window:
     def _disk(self, durable: Durable) -> Disk:
         snapshot_index = self._index(durable.log.snapshot_index)
         return Disk(durable.current_term, durable.voted_for, self._log(durable.log), snapshot_index)
+
+    def _progress(self, state: State, indices: tuple[int, ...], default: int) -> Progress:
+        peers = state.configuration.members
+        return progress(dict(zip(peers, map(self._index, indices), strict=False)), default)
 
     def _message(self, message: Message) -> spec.Message:  # noqa: PLR0911 - one case for each message
         match message:
@@ -391,7 +397,3 @@ def _piece(first: int, entries: tuple[Entry, ...]) -> Piece:
 def _agree(one: Sequence[Entry | None], other: Sequence[Entry | None]) -> bool:
     """Whether two pieces are equal wherever both are known."""
     return one == other or all(a is None or b is None or a == b for a, b in zip(one, other, strict=True))
-
-
-def _of_a_follower(state: State, value: int) -> tuple[int, ...]:
-    return (value,) * len(state.config.members)

@@ -100,7 +100,7 @@ class TraitorBounds:
         cluster, number = self.cluster, self.cluster.servers
         config = Config(tuple(range(1, number + 1)), no_op=cluster.no_op, quorum=self.quorum)
         adapter = TraitorAdapter(
-            Adapter(config, disk_of(cluster.storage, cluster.network), cluster.max_term, cluster.max_log)
+            Adapter(number, config, disk_of(cluster.storage, cluster.network), cluster.max_term, cluster.max_log)
         )
         ordinary = cluster.system()
         messages = tuple(lies(self.traitor, number, cluster.max_term, cluster.max_log))
