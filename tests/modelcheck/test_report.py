@@ -108,7 +108,7 @@ def test_changes_are_named_down_to_the_field_that_differs() -> None:
     never_leads = StepInvariant("NobodyLeads", "ever", lambda _b, _e, after, _s: not after.record.terms_led)
     system = replace(RaftBounds(servers=1).system(), invariants=(never_leads,))
     (value,) = breakage(system, path_of(system)).values
-    assert "state.current_term: 0 → 1" in value[1].splitlines()
+    assert "state.role: Role.CANDIDATE → Role.LEADER" in value[1].splitlines()
     assert "record.terms_led: added 1" in value[1].splitlines()
 
 
