@@ -2,8 +2,10 @@
 
 Deviation from the paper: an election may be preceded by a pre-vote (§9.6 of the dissertation), in which a server
 asks whether the others would vote for it. The request has the term that the server would enter, and changes nobody's
-state. A server that knows a leader refuses. A voter that is alone sends its vote to
-itself, so it leads when its disk has the vote.
+state. A server that knows a leader refuses.
+
+A voter that is alone sends its vote to itself, so that it leads when its disk has the vote: a crash before that could
+let another server, or itself, lead the same term.
 
 Who asks for votes, and whose votes count, is decided by the candidate's configuration alone. A server that is asked
 doesn't look at its own, and learners vote, too: the configuration that they are to decide by may not have reached them.

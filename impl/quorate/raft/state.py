@@ -43,8 +43,8 @@ class Config:
     an empty entry (§8); with `check_quorum` a leader stays in office only while a quorum answers it, and who has a
     leader helps no other (check_quorum.py). An AppendEntries has at most `max_entries` entries with at most `max_bytes`
     bytes of commands, or a single larger entry. `quorum` members elect a leader, commit an entry, confirm a read and
-    keep a leader in office: None means a majority; fewer are not allowed, for two quorums must intersect; with more,
-    the members can't change. Raises ValueError, which names the invalid field.
+    keep a leader in office: None means a majority; fewer are not allowed, for two quorums must intersect; where it is
+    given, the members can't change. Raises ValueError, which names the invalid field.
     """
 
     members: tuple[NodeId, ...]

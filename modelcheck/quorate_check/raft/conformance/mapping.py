@@ -23,6 +23,7 @@
 | (none)                        | state.leader_id                         | the redirection of clients     |
 | (none)                        | state.heard_from                        | when a leader steps down       |
 | RequestVote                   | the same                                | transfer: what may be ignored  |
+| (none)                        | RequestVoteReply of a server to itself  | the way of its own vote        |
 | messages                      | what a step sends                       | order, repetition              |
 | mentries                      | entries: (term, command)                | the number in one message      |
 | AppendEntriesReply            | the same                                | the hint: conflict_*           |
