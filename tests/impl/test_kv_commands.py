@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from quorate.store import operations
 from quorate.store.answers import Caller, CommandError
 from quorate.store.commands import COMMANDS, find
-from quorate.store.entries import Answers, Backups, Container, Controls, Writes
+from quorate.store.entries import Answers, Administers, Container, Controls, Writes
 from quorate.store.expiring import DeleteIfEqual, Expire, ExpireIf, GetExpire, Persist, When
 from quorate.store.keyspace import POSITIONS
 from quorate.store.operation_types import Query
@@ -255,7 +255,7 @@ def test_whatever_the_arguments_a_request_is_served_or_refused(name: bytes, rest
         command = find(words)
         if isinstance(command, Answers):
             assert encode(command.answer(who, words), who.protocol)
-        elif not isinstance(command, Controls | Backups):
+        elif not isinstance(command, Controls | Administers):
             asked = command.parse(words)
             decode = operations.decode_command if isinstance(command, Writes) else operations.decode_query
             assert decode(operations.encode(asked)) == asked

@@ -88,7 +88,10 @@ class Credentials:
             addresses = [parse_address(server) for server in servers] if servers else _default_addresses()
         except ValueError as error:
             raise CommandFailedError(str(error)) from error
-        password, tls = _password(self.password_file), _tls(self.authority, self.certificate, self.key)
+        password, tls = (
+            read_password(self.password_file, "--password-file"),
+            _tls(self.authority, self.certificate, self.key),
+        )
         return Access(addresses, password, tls, protocol is Protocol.BFT)
 
 
@@ -130,14 +133,15 @@ def _answers(address: Address) -> bool:
         return False
 
 
-def _password(file: Path | None) -> str | None:
+def read_password(file: Path | None, option: str) -> str | None:
+    """Return the password in a file that was given by this option; CommandFailedError if it can't be read."""
     if file is None:
         return None
     try:
         return file.read_text(encoding="utf-8").strip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "this is not UTF-8 text"
-        raise CommandFailedError(f"--password-file {file}: {reason}") from error
+        raise CommandFailedError(f"{option} {file}: {reason}") from error
 
 
 def _tls(authority: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:

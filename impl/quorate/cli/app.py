@@ -16,10 +16,20 @@ from quorate.cli.demo import demo as run_demo
 from quorate.cli.errors import DONE, UNUSABLE, CommandFailedError
 from quorate.cli.generals import War, fight, tell_story
 from quorate.cli.keys import judge_evidence, make_keys
+from quorate.cli.members import app as members_app
 from quorate.cli.membership import create as create_folders
 from quorate.cli.membership import replace as replace_storage
 from quorate.cli.options import configured
 from quorate.cli.output import discard_output, open_standard_streams
+from quorate.cli.parameters import (
+    DEFAULT_TIMEOUT_S,
+    AddressesArgument,
+    ClusterOption,
+    NewFolderArgument,
+    NodesOption,
+    ServerOption,
+    TimeoutOption,
+)
 from quorate.cli.serve import serve as run_node
 from quorate.generals import Order, Protocol
 from quorate.node.config import Configuration
@@ -27,8 +37,6 @@ from quorate.node.config_values import Protocol as ConsensusProtocol
 from quorate.node.info import QUORATE_VERSION
 
 NAME = "quorate"
-DEFAULT_TIMEOUT_S = 10.0
-DEFAULT_ADDRESSES = "[default: 127.0.0.1:6379, or those of quorate demo if it runs instead]"
 
 app = typer.Typer(
     name=NAME,
@@ -39,25 +47,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-NewFolderArgument = Annotated[
-    Path, typer.Argument(metavar="DIR", help="The folder for them; created if it doesn't exist.")
-]
-NodesOption = Annotated[int, typer.Option("--nodes", min=1, max=100, help="How many nodes the cluster has.")]
-ClusterOption = Annotated[str, typer.Option("--cluster", metavar="NAME", help="The cluster's name.")]
-AddressesArgument = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[HOST:PORT]...", help=f"The nodes' addresses for clients. {DEFAULT_ADDRESSES}"),
-]
-ServerOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--server", metavar="HOST:PORT", help=f"A node's address for clients; repeat for each node. {DEFAULT_ADDRESSES}"
-    ),
-]
-TimeoutOption = Annotated[
-    float, typer.Option("--timeout", metavar="SECONDS", min=0.001, help="How long to try.", show_default=True)
-]
 
 
 def _print_version(flag: bool) -> None:  # noqa: FBT001 - typer calls it
@@ -108,6 +97,9 @@ def create(
 def replace(configuration: Configuration) -> int:
     """Replace the lost data folder of a node. All other nodes must be serving."""
     return replace_storage(configuration)
+
+
+app.add_typer(members_app)
 
 
 @app.command(

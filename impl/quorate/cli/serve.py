@@ -58,8 +58,15 @@ async def _serve(configuration: Configuration) -> int:
     # SIGHUP comes from terminals that close, and from programs that rotate logs.
     loop.add_signal_handler(signal.SIGHUP, log.info, "SIGHUP before there is anything to reopen")
     loop.set_exception_handler(on_error)
+    starting = asyncio.ensure_future(Node.start(configuration))
+    await asyncio.wait((starting, end), return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():  # a node that joins may wait for long
+        starting.cancel()
+        await asyncio.wait((starting,))
+    if starting.cancelled():
+        return DONE
     try:
-        node = await Node.start(configuration)
+        node = starting.result()
     except StartError as error:
         raise CommandFailedError(str(error)) from error
     loop.add_signal_handler(signal.SIGHUP, node.reopen)

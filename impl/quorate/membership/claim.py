@@ -13,6 +13,7 @@ class Claim:
     start. With `joined` the sender takes part; with `replaces` it is to replace a lost storage. `remembers` is the
     incarnation that the sender knows of the receiver, `refusal` the reason why it refuses the receiver. `term` is its
     current term, `last_index` and `last_term` are those of the last entry of its log, which may not be on disk yet.
+    `members` founded the cluster, none if the sender joined it; `address` is where the sender is reached.
     """
 
     members: tuple[int, ...] = ()
@@ -27,3 +28,4 @@ class Claim:
     term: int = 0
     last_index: int = 0
     last_term: int = 0
+    address: str = ""

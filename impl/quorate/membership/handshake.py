@@ -19,6 +19,7 @@ from quorate.runtime.transport.frames import WireError
 
 MAX_MEMBERS: Final = 128
 MAX_REFUSAL: Final = 500  # characters
+MAX_ADDRESS: Final = 300
 _Id: TypeAlias = Annotated[bytes, msgspec.Meta(max_length=INCARNATION_BYTES)]
 
 
@@ -37,6 +38,7 @@ class _Claim(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     term: Natural
     last_index: Natural
     last_term: Natural
+    address: Annotated[str, msgspec.Meta(max_length=MAX_ADDRESS)]
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -59,6 +61,8 @@ def decode_claim(data: bytes) -> Claim:
 
 class MemberHandshake:
     """Encodes and decodes the claims of `introductions` (quorate.runtime.transport.hello.Handshake)."""
+
+    knows_members: Final = True
 
     def __init__(self, introductions: Introductions) -> None:
         """Begin with these introductions."""

@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from quorate.membership.claim import Claim
-from quorate.membership.register import Acknowledged, Refused, Register, Verdict, Waiting, hear, waiting_for
+from quorate.membership.directory import Directory
+from quorate.membership.register import Acknowledged, Heard, Refused, Register, Verdict, Waiting, hear, waiting_for
 from quorate.raft.configuration import NodeId
 from quorate.raft_server.headroom import implausible_claim
 
@@ -37,7 +38,8 @@ class IntroducedServer(Protocol):
 class Introductions:
     """The introductions of one start of one storage; `save` makes a register durable, or raises OSError.
 
-    `on_joined` is called when this member begins to take part.
+    `on_joined` is called when this member begins to take part, and `on_peer` with each peer that may exchange messages
+    with it from now on, and its address. `directory` has the members as they are now, None if they never changed.
     """
 
     def __init__(
@@ -51,6 +53,8 @@ class Introductions:
         self._refused: dict[NodeId, Refused] = {}
         self._waits: str | None = None
         self.on_joined: Callable[[], None] = lambda: None
+        self.on_peer: Callable[[NodeId, str], None] = lambda _, __: None
+        self.directory: Directory | None = None
         self._on_news: Callable[[], None] = lambda: None
         self._drop: Callable[[NodeId, str], None] = lambda _, __: None
 
@@ -76,7 +80,7 @@ class Introductions:
             self._claims[peer] = claim
             self._on_news()
         self._remember(peer)
-        heard = hear(self.register, peer, claim, self._claims)
+        heard = hear(self.register, peer, claim, self._claims, self.directory)
         verdict = heard.verdict
         if heard.register != self.register:
             try:
@@ -84,23 +88,29 @@ class Introductions:
             except OSError as error:
                 verdict = Refused(f"what is known of the members can't be written: {error.strerror}", blame=False)
             else:
-                begins = heard.register.joined and not self.register.joined
-                self.register = heard.register
-                self._on_news()
-                if begins:
-                    self.on_joined()
-                if heard.replaced:
-                    log.warning("the storage of a member is replaced by a new one", extra={"peer": peer})
-                    # Acknowledgements of the old storage must not be counted any more, and its messages must be
-                    # dropped.
-                    self._member.step_down()
-                    self._drop(peer, "its storage was replaced")
+                self._follow(peer, heard)
         if verdict is None and claim.refusal:
             verdict = Refused(f"node {peer} refuses this node: {claim.refusal}", theirs=True)
         self._note(peer, verdict)
-        if verdict is None and not self._takes_part:
+        if verdict is not None:
+            return verdict
+        if not self._takes_part:
             return Waiting("this node takes no part, since another refuses it")
-        return verdict
+        self.on_peer(peer, claim.address)
+        return None
+
+    def _follow(self, peer: NodeId, heard: Heard) -> None:
+        """Act on a register that is on the disk."""
+        begins = heard.register.joined and not self.register.joined
+        self.register = heard.register
+        self._on_news()
+        if begins:
+            self.on_joined()
+        if heard.replaced:
+            log.warning("the storage of a member is replaced by a new one", extra={"peer": peer})
+            # Acknowledgements of the old storage must not be counted any more, and its messages must be dropped.
+            self._member.step_down()
+            self._drop(peer, "its storage was replaced")
 
     def lost(self, peer: NodeId) -> None:
         """Store how much `peer` has acknowledged so far."""
@@ -135,7 +145,7 @@ class Introductions:
     def _step_aside(self, who: NodeId) -> None:
         """Take part with nobody, since `who` says that this storage isn't what it was."""
         self._member.step_down()
-        for peer in self.register.others:
+        for peer in self.register.peers:
             if peer != who:
                 self._drop(peer, f"node {who} refuses this node")
 

@@ -45,6 +45,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from quorate.membership.claim import Claim
+from quorate.membership.directory import Directory
 from quorate.raft.configuration import NodeId
 
 
@@ -92,7 +93,8 @@ class PeerRecord:
 class Register:
     """What a member has on its disk about itself and the others; the module's docstring explains the terms.
 
-    `after_term` is the B of a storage that replaced a lost one, 0 of any other.
+    `members` founded the cluster, this one among them; a member that joined it later has none there. `address` is where
+    other nodes connect. `after_term` is the B of a storage that replaced a lost one, 0 of any other.
     """
 
     name: str
@@ -105,10 +107,11 @@ class Register:
     replaces: bool = False
     after_term: int = 0
     peers: Mapping[NodeId, PeerRecord] = field(default_factory=dict)
+    address: str = ""
 
     @property
     def others(self) -> tuple[NodeId, ...]:
-        """All other members."""
+        """All other founders; a member that joined waits for none of them, since an entry of the log admits it."""
         return tuple(member for member in self.members if member != self.node_id)
 
     def claim(self, to: NodeId, nonce: bytes, position: tuple[int, int, int]) -> Claim:
@@ -127,6 +130,7 @@ class Register:
             term=term,
             last_index=last_index,
             last_term=last_term,
+            address=self.address,
         )
 
     @property
@@ -168,9 +172,15 @@ class Heard:
     replaced: bool = False
 
 
-def hear(me: Register, peer: NodeId, claim: Claim, claims: Mapping[NodeId, Claim]) -> Heard:
-    """The effect of a claim of `peer` on this member; `claims` are the latest of new members, this one included."""
-    wrong = _wrong(me, peer, claim)
+def hear(
+    me: Register, peer: NodeId, claim: Claim, claims: Mapping[NodeId, Claim], directory: Directory | None = None
+) -> Heard:
+    """The effect of a claim of `peer` on this member; `claims` are the latest of new members, this one included.
+
+    `directory` has who is a member now, if the members have ever changed.
+    """
+    me = _with_directory(me, peer, claim, directory)
+    wrong = _wrong(me, peer, claim) or (None if directory is None else _wrong_by(directory, peer, claim))
     if wrong is not None:
         return Heard(me, wrong)
     if claim.replaces:
@@ -205,10 +215,11 @@ def show_members(members: tuple[NodeId, ...]) -> str:
 
 def _wrong(me: Register, peer: NodeId, claim: Claim) -> Refused | None:
     """The reason to refuse a claim, None if there is none."""
-    if claim.members != me.members:
+    if claim.members != me.members and not (me.cluster_id and claim.cluster_id):
         return Refused(
             f"node {peer} was started with the members {show_members(claim.members)}, this node with "
-            f"{show_members(me.members)}: give all nodes the same list, for members can't be changed yet"
+            f"{show_members(me.members)}: give all nodes the same list; `quorate members` changes the members of a "
+            "cluster that serves"
         )
     if me.cluster_id and claim.cluster_id and me.cluster_id != claim.cluster_id:
         return Refused(
@@ -223,6 +234,36 @@ def _wrong(me: Register, peer: NodeId, claim: Claim) -> Refused | None:
             own=True,
         )
     return _wrong_storage(peer, None if me.replaces else me.peers.get(peer), claim)
+
+
+def _with_directory(me: Register, peer: NodeId, claim: Claim, directory: Directory | None) -> Register:
+    """The register without another storage that posed as `peer` before this member had the entry that admits it."""
+    contact = None if directory is None else directory.contacts.get(peer)
+    record = me.peers.get(peer)
+    if contact is None or record is None or contact.incarnation != claim.incarnation != record.incarnation:
+        return me
+    return _with(me, peer, PeerRecord(claim.incarnation))
+
+
+def _wrong_by(directory: Directory, peer: NodeId, claim: Claim) -> Refused | None:
+    """The reason to refuse a claim since the members have changed, None if there is none."""
+    if claim.replaces:
+        return Refused(
+            "the members have changed since the cluster began, so a new storage needs a new id: join another node, and "
+            f"replace node {peer} by it (`quorate members replace`)",
+            blame=False,
+        )
+    contact = directory.contacts.get(peer)
+    if contact is None:
+        if peer >= directory.next_id:
+            return None  # it may have joined by an entry that this member hasn't received
+        return Refused(f"node {peer} was removed from the cluster: stop it; it may join again as a new node")
+    if contact.incarnation and contact.incarnation != claim.incarnation:
+        return Refused(
+            f"the storage of node {peer} isn't the one that joined: start it with its former folder, or, if that is "
+            "lost, join another node and replace this one by it (`quorate members replace`)"
+        )
+    return None
 
 
 def _wrong_storage(peer: NodeId, record: PeerRecord | None, claim: Claim) -> Refused | None:

@@ -13,7 +13,7 @@ from quorate.runtime.paths import is_there, sync
 from quorate.runtime.storage_errors import StorageError
 
 NAME: Final = "members.json"
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 
 
 def path_of(database: Path) -> Path:
@@ -67,7 +67,7 @@ def load(path: Path, name: str, node_id: NodeId, members: tuple[NodeId, ...]) ->
     if register.members != members:
         raise StorageError(
             f"{path} is of a cluster of the nodes {show_members(register.members)}, not {show_members(members)}: "
-            "start it with the members that it was created with, for members can't be changed yet"
+            "start it with the members that it was created with; `quorate members` changes them while they serve"
         )
     return register
 
@@ -92,6 +92,7 @@ def _content(register: Register) -> dict[str, Any]:
         "joined": register.joined,
         "replaces": register.replaces,
         "after_term": register.after_term,
+        "address": register.address,
         "peers": {str(peer): _content_of(record) for peer, record in sorted(register.peers.items())},
     }
 
@@ -121,6 +122,7 @@ def _register(content: Mapping[str, Any]) -> Register:
         joined=content["joined"],
         replaces=content["replaces"],
         after_term=content["after_term"],
+        address=content["address"],
         peers={int(peer): _record_of(record) for peer, record in content["peers"].items()},
     )
 

@@ -56,7 +56,9 @@ class Speaker:
     def acknowledged(self, peer: NodeId) -> Acknowledged:
         """What `peer` has acknowledged to this server; nothing if the server isn't leader."""
         state = self.server.state
-        if state.role is not Role.LEADER or not (match_index := state.match_index_of(peer)):
+        if state.role is not Role.LEADER or peer not in state.configuration.members:
+            return Acknowledged()
+        if not (match_index := state.match_index_of(peer)):
             return Acknowledged()
         # The term of a compacted entry is unknown. The entry is committed, so its index identifies it.
         match_term = state.log.term_at(match_index) or 0

@@ -14,12 +14,13 @@ from typing import TypeVar
 from quorate.bft_server.settings import Settings as BftSettings
 from quorate.node.config_values import Protocol, listening_address, one_of, peer_addresses, positive, seconds, text
 from quorate.raft_server.settings import Settings
-from quorate.runtime.addresses import Address, is_loopback, show_address
+from quorate.runtime.addresses import Address, is_loopback, parse_address, show_address
 from quorate.runtime.logs import Format, Level
 
 T = TypeVar("T")
 
 PEERS = "peers"
+JOINED_DATA = "quorate-data"
 
 
 class ConfigError(Exception):
@@ -38,7 +39,9 @@ class Key:
 # All keys but `peers`, which is a table in the file (id = "host:port") and a repeated flag (--peer ID=HOST:PORT).
 KEYS: Mapping[str, Key] = {
     "id": Key(int, "ID", "This node's id among the peers."),
-    "data": Key(str, "DIR", "The folder of this node's database; created if it doesn't exist."),
+    "join": Key(str, "HOST:PORT", "Join the cluster that serves clients there; give neither id nor peers."),
+    "address": Key(str, "HOST:PORT", "With join: where other nodes reach this one. [default: a free port]"),
+    "data": Key(str, "DIR", "The folder of this node's database; created. [default, with join: quorate-data]"),
     "listen": Key(str, "HOST:PORT", "The address for clients. [default: 127.0.0.1:6379]"),
     "max-clients": Key(int, "NUMBER", "The most clients at a time. [default: 10000]"),
     "max-client-bytes": Key(int, "BYTES", "The most memory for all clients' requests. [default: 268435456]"),
@@ -46,6 +49,7 @@ KEYS: Mapping[str, Key] = {
     "cluster": Key(str, "NAME", "The cluster's name; nodes with another name are refused. [default: quorate]"),
     "password-file": Key(str, "FILE", "A file with only the password that clients give to AUTH."),
     "password": Key(str, "TEXT", "The password itself; other users of the machine can see it."),
+    "operator-password-file": Key(str, "FILE", "A file with the password of the user operator, who changes members."),
     "client-certificate": Key(str, "FILE", "Clients connect by TLS: this node's certificate (PEM)."),
     "client-key": Key(str, "FILE", "The private key of client-certificate."),
     "client-authority": Key(str, "FILE", "Clients need a certificate that this authority signed."),
@@ -90,7 +94,11 @@ class Bft:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A valid configuration; `peers` are the addresses of all nodes for each other, this node's included."""
+    """A valid configuration; `peers` are the addresses of all nodes for each other, this node's included.
+
+    With `join` the node joins the cluster of the node that serves clients there. Until it has (quorate.node.joining),
+    `peers` is empty, `node_id` is 0 unless a certain id is wanted, and `address` None unless it is given.
+    """
 
     node_id: int
     peers: Mapping[int, Address]
@@ -101,6 +109,9 @@ class Configuration:
     idle_timeout_s: float | None
     cluster: str
     password: str | None
+    operator_password: str | None
+    join: Address | None
+    address: Address | None
     client_tls: TlsFiles | None
     peer_tls: TlsFiles | None
     settings: Settings
@@ -126,8 +137,8 @@ class Configuration:
                 f"clients reach {show_address(self.listen)} from other machines without {' and '.join(lacking)}: "
                 f"set {' and '.join(_REMEDIES[name] for name in lacking)}, or listen on 127.0.0.1"
             )
-        peers = self.peers[self.node_id]
-        if self.peer_tls is None and not is_loopback(peers[0]):
+        peers = self.peers.get(self.node_id, self.address)
+        if self.peer_tls is None and peers is not None and not is_loopback(peers[0]):
             texts.append(
                 f"whoever reaches {show_address(peers)} can pose as a node, for there is no TLS: "
                 f"set {_REMEDIES['peer TLS']}"
@@ -199,20 +210,31 @@ def read_configuration(file: Path | None, flags: Mapping[str, object]) -> Config
         if key not in KEYS and key != PEERS:
             raise ConfigError(f"{file}: {key}: there is no such key{_nearest(key)}")
     options = _Options(in_file, file, flags)
-    peers = options.need(PEERS, peer_addresses)
-    node_id = options.need("id", positive)
-    if node_id not in peers:
-        raise options.refused("id", f"node {node_id} is not among the peers, which are {sorted(peers)}")
+    join = options.get("join", _one_address, None)
+    if join is None:
+        if options.has("address"):
+            raise options.refused("address", "this is for nodes that join; the others have theirs among the peers")
+        peers = options.need(PEERS, peer_addresses)
+        node_id = options.need("id", positive)
+        if node_id not in peers:
+            raise options.refused("id", f"node {node_id} is not among the peers, which are {sorted(peers)}")
+    else:
+        if options.has(PEERS):
+            raise options.refused(PEERS, "a node that joins learns them from the cluster; give join or peers")
+        peers, node_id = {}, options.get("id", positive, 0)
     return Configuration(
         node_id=node_id,
         peers=peers,
-        data=options.need("data", options.path("data")),
+        data=options.need("data", options.path("data")) if join is None or options.has("data") else Path(JOINED_DATA),
         listen=options.get("listen", listening_address, ("127.0.0.1", 6379)),
         max_clients=options.get("max-clients", positive, 10_000),
         max_client_bytes=options.get("max-client-bytes", positive, 256 << 20),
         idle_timeout_s=options.get("idle-timeout-ms", seconds, None),
         cluster=options.get("cluster", text, "quorate"),
         password=_password(options),
+        operator_password=_password_in(options, "operator-password-file"),
+        join=join,
+        address=options.get("address", _one_address, None),
         client_tls=_tls(options, "client"),
         peer_tls=_tls(options, "peer"),
         settings=_settings(options),
@@ -272,7 +294,16 @@ def _bft(options: _Options) -> Bft | None:
             if options.has(key):
                 raise options.refused(key, "this is for the protocol bft only")
         return None
-    for key in ("trace", "trace-bytes", "trace-parts", "heartbeat-ms", "election-timeout-ms", "snapshot-bytes"):
+    for key in (
+        "join",
+        "operator-password-file",
+        "trace",
+        "trace-bytes",
+        "trace-parts",
+        "heartbeat-ms",
+        "election-timeout-ms",
+        "snapshot-bytes",
+    ):
         if options.has(key):
             raise options.refused(key, "this is for the protocol raft only")
     usual = BftSettings()
@@ -290,18 +321,27 @@ def _bft(options: _Options) -> Bft | None:
 def _password(options: _Options) -> str | None:
     if options.has("password") and options.has("password-file"):
         raise options.refused("password-file", "a password is given already; give one of the two")
-    file = options.get("password-file", options.path("password-file"), None)
+    password = _password_in(options, "password-file")
+    return options.get("password", text, None) if password is None else password
+
+
+def _password_in(options: _Options, key: str) -> str | None:
+    file = options.get(key, options.path(key), None)
     if file is None:
-        return options.get("password", text, None)
+        return None
     try:
         password = file.read_text(encoding="utf-8").strip("\r\n")
     except OSError as error:
-        raise options.refused("password-file", f"{file}: {error.strerror}") from error
+        raise options.refused(key, f"{file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise options.refused("password-file", f"{file}: this is not UTF-8 text") from error
+        raise options.refused(key, f"{file}: this is not UTF-8 text") from error
     if not password or "\n" in password:
-        raise options.refused("password-file", f"{file}: the password alone, on one line, is needed")
+        raise options.refused(key, f"{file}: the password alone, on one line, is needed")
     return password
+
+
+def _one_address(value: object) -> Address:
+    return parse_address(text(value))
 
 
 def _tls(options: _Options, side: str) -> TlsFiles | None:

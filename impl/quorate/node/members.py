@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import SystemRandom
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from quorate.bft_server.evidence import EvidenceFile
 from quorate.bft_server.storage import BftStorage
 from quorate.membership.handshake import MemberHandshake
 from quorate.membership.introductions import Introductions
+from quorate.membership.serving import ServedMembership
 from quorate.membership.starting import Speaker, enter_term, introduce, open_register
 from quorate.node.config import Bft, Configuration
 from quorate.node.metrics import Metrics
@@ -23,6 +24,7 @@ from quorate.raft_server.settings import served_config
 from quorate.raft_server.storage import SqliteStorage
 from quorate.raft_server.trace import Tracer
 from quorate.raft_server.wire import CODEC as RAFT
+from quorate.runtime.addresses import show_address
 from quorate.runtime.keys import KeyFileError, RememberingVerifier, read_public, read_secret
 from quorate.runtime.storage_errors import StorageError
 from quorate.runtime.transport import Codec, TcpTransport, Tls, TlsError, TransportError, load_tls
@@ -80,18 +82,22 @@ async def start_server(
 
 
 async def _start_raft(configuration: Configuration, metrics: Metrics, tracer: Tracer | None) -> Started:
-    members = tuple(sorted(configuration.peers))
+    members = () if configuration.join is not None else tuple(sorted(configuration.peers))
     tls = load_peer_tls(configuration)
     make_folder(configuration)
     storage = SqliteStorage.open(configuration.database, configuration.node_id, members, metrics.fsync)
     speaker = Speaker()
     try:
         register = open_register(configuration.database, configuration.cluster, configuration.node_id, members, storage)
+        address = configuration.peers[configuration.node_id]
+        register = replace(register, address=show_address(address))
         await enter_term(register, storage)
         introductions = introduce(configuration.database, register, speaker)
         if tracer is not None:
             tracer.identify(register.incarnation, register.after_term)
         transport = _transport(RAFT, configuration, tls, MemberHandshake(introductions))
+        founders = configuration.peers if members else {}
+        membership = ServedMembership(founders, introductions, transport)
     except BaseException:
         storage.close()
         raise
@@ -107,6 +113,7 @@ async def _start_raft(configuration: Configuration, metrics: Metrics, tracer: Tr
         tracer=tracer,
         metrics=metrics,
         after_term=register.after_term,
+        membership=membership,
     )
     try:
         await _start(server, storage)

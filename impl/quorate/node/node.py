@@ -11,6 +11,7 @@ from quorate.bft_server.batches import MOST_VALUE_BYTES as BFT_VALUE_BYTES
 from quorate.node.config import Configuration, TlsFiles
 from quorate.node.descriptors import TooFewDescriptorsError, room_for_clients
 from quorate.node.info import Clients, info_text
+from quorate.node.joining import join
 from quorate.node.members import StartError, start_server
 from quorate.node.metrics import Metrics
 from quorate.node.metrics_endpoint import MetricsEndpoint
@@ -67,6 +68,8 @@ class Node:
             reopen()
 
     async def _start(self) -> None:
+        if self._configuration.join is not None:
+            self._configuration = await join(self._configuration)
         configuration = self._configuration
         client_tls = None if configuration.client_tls is None else _client_tls(configuration.client_tls)
         settings = self._front_settings()
@@ -99,6 +102,7 @@ class Node:
         most = MOST_VALUE_BYTES if configuration.bft is None else BFT_VALUE_BYTES
         return FrontSettings(
             configuration.password,
+            configuration.operator_password,
             room,
             max_value_bytes=most,
             max_request_bytes=most + REQUEST_OVERHEAD,

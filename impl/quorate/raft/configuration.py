@@ -20,12 +20,14 @@ class Configuration:
 
     `voters` elect leaders and commit entries. While a joint change is under way, `outgoing` has the voters before it,
     and whatever is decided needs a majority of each; otherwise it is empty. `learners` receive entries and decide
-    nothing (§4.2.1 of the dissertation); they are no voters, but may be outgoing. Raises ValueError.
+    nothing (§4.2.1 of the dissertation); they are no voters, but may be outgoing. `contacts` say how to reach the
+    members: no rule reads them. Raises ValueError.
     """
 
     voters: tuple[NodeId, ...]
     outgoing: tuple[NodeId, ...] = ()
     learners: tuple[NodeId, ...] = ()
+    contacts: bytes = b""
 
     def __post_init__(self) -> None:
         for name in ("voters", "outgoing", "learners"):

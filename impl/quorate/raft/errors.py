@@ -33,4 +33,11 @@ class NotLeader(LocalError):  # noqa: N818  # names a condition, as StopIteratio
 
 
 class ChangeRefused(LocalError):  # noqa: N818  # names what happened, as NotLeader does
-    """A leader can't make this change of the members now, or not at all; `str(error)` is the reason."""
+    """A leader can't make this change of the members now, or not at all; `str(error)` is the reason.
+
+    `soon` says that the same change may be possible soon, without anybody's doing.
+    """
+
+    def __init__(self, why: str, *, soon: bool = False) -> None:
+        super().__init__(why)
+        self.soon = soon

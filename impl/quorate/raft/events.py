@@ -51,10 +51,11 @@ class Propose:
 
 @dataclass(frozen=True, slots=True)
 class ChangeMembers:
-    """An operator wants these members, each a sorted tuple, instead of the present ones (§6)."""
+    """An operator wants these members, each a sorted tuple, and contacts instead of the present ones (§6)."""
 
     voters: tuple[NodeId, ...]
     learners: tuple[NodeId, ...] = ()
+    contacts: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

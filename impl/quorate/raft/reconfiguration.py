@@ -33,7 +33,7 @@ def on_change_members(state: State, event: ChangeMembers) -> Output:
         raise NotLeader(state.leader_id)
     old = state.configuration
     try:
-        new = Configuration(event.voters, learners=event.learners)
+        new = Configuration(event.voters, learners=event.learners, contacts=event.contacts)
     except ValueError as error:
         raise ChangeRefused(str(error)) from None
     _refuse_early(state)
@@ -71,9 +71,9 @@ def _refuse_early(state: State) -> None:
     if state.config.quorum is not None:
         raise ChangeRefused("the quorum has a fixed size, so the members can't change")
     if state.configuration.is_joint or index > state.commit_index:
-        raise ChangeRefused(f"a change is under way: the one at index {index} isn't complete")
+        raise ChangeRefused(f"a change is under way: the one at index {index} isn't complete", soon=True)
     if state.log.term_at(state.commit_index) != state.current_term:
-        raise ChangeRefused("the leader has committed nothing in its term yet: try again soon")
+        raise ChangeRefused("the leader has committed nothing in its term yet: try again soon", soon=True)
 
 
 def _refuse_unprepared(state: State, new: Configuration) -> None:

@@ -65,7 +65,12 @@ class Agreement:
     _noticed: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self._digests = {member: {} for member in self.members}
+        self._digests = {member: {} for member in (*self.members, self.me)}
+
+    def follow(self, members: tuple[NodeId, ...]) -> None:
+        """Compare with these members from now on."""
+        self.members = members
+        self._digests = {member: self._digests.get(member, {}) for member in (*members, self.me)}
 
     def reached(self, index: int, digest: bytes) -> DamagedStateError | None:
         """Record this member's digest; return why it must stop, None if it needn't."""

@@ -108,7 +108,7 @@ class Applier:
                 continue
             if proposed.term == entry.term:
                 oldest = proposed.request.arrived if oldest is None else oldest
-                proposed.request.finish(Done(reply))
+                proposed.request.finish(Done(proposed.reply or reply))
             elif not proposed.request.finished:
                 self.overtaken(proposed.request)
         return oldest

@@ -13,11 +13,13 @@ from functools import partial
 from random import Random
 
 from quorate import raft
+from quorate.membership.changes import is_request
 from quorate.membership.restraint import restrained
 from quorate.raft import Config, Event, Message, NodeId, Persist, Role, State
 from quorate.raft_server import messages as m
 from quorate.raft_server.agreement import Agreement
 from quorate.raft_server.applier import Applier
+from quorate.raft_server.changes import Changes, FixedMembership, Membership
 from quorate.raft_server.chunks import Transfers
 from quorate.raft_server.confirmations import confirmations
 from quorate.raft_server.forwarding import Forwarding
@@ -62,6 +64,7 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         tracer: Tracer | None = None,
         metrics: Metrics | None = None,
         after_term: int = 0,
+        membership: Membership | None = None,
     ) -> None:
         """Take the parts; nothing happens before `start`. `after_term` is what restrains a storage (restraint.py)."""
         self._deadlines, self._proposals = Deadlines(), Proposals()
@@ -73,7 +76,7 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         self._after_term = after_term
         self._waiting: list[Request] = []
         self._reads: PendingReads[Request] = PendingReads()
-        self._forwarding = Forwarding(node_id, transport, rng.getrandbits(60), self._try_later, machine.knows)
+        self._forwarding = Forwarding(node_id, transport, rng.getrandbits(60), self._try_later, self._knows)
         self._check_timer = CheckTimer(settings)
         self._farewells = Farewells()
         self._snapshots = Snapshots(settings, machine, storage, self._fail, None if tracer is None else tracer.prepare)
@@ -82,6 +85,7 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         overtaken = partial(self._try_later, why="another leader's entry took its place")
         self._agreement = Agreement(node_id, config.members, settings.digest_entries)
         self._applier = Applier(machine, self._proposals, self._snapshots, self._agreement, overtaken, self._fail)
+        self._changes = Changes(membership or FixedMembership(), self._proposals, self._step, self._try_later)
 
     # Starting and stopping.
 
@@ -89,6 +93,7 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         durable = self._storage.load()
         self._state = raft.restart(self._config, self._id, durable)
         self._applier.start(durable.snapshot)
+        self._follow_members()
         if self._tracer is not None:
             self._tracer.boot(self._state)
             self._tracer.flush()
@@ -140,6 +145,9 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
     def _refusal(self, payload: bytes) -> str | None:
         return refusal(payload)
 
+    def _knows(self, write: bool, payload: bytes) -> bool:  # noqa: FBT001  # as the machine's
+        return is_request(payload) or self._applier.machine.knows(write, payload)
+
     def _accept(self, request: Request) -> None:
         self._deadlines.add(request)
         self._waiting.append(request)
@@ -161,7 +169,10 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
             requests, self._waiting = first_of([r for r in self._waiting if not r.finished])
             if self._waiting:
                 self._want_turn()
-            self._propose([r for r in requests if r.write])
+            self._propose([r for r in requests if r.write and not is_request(r.payload)])
+            for request in requests:
+                if is_request(request.payload):
+                    self._changes.request(self._state, request)
             for request in (reads := [r for r in requests if not r.write]):
                 request.phase = RequestPhase.READING
             self._reads.arrived += reads
@@ -257,6 +268,7 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
             self._apply()
         if output.reset_election_timer:
             self._election.restart()
+        self._follow_members()
         if place(before) != place(self._state):
             self._role_changed(before.role)
         self._want_turn()
@@ -275,6 +287,10 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         # Whoever leads no more learns it, and says what it knows.
         until = self._loop.time() + self._settings.election_timeout_s
         self._forwarding.led(state.leader_id, state.current_term, until)
+
+    def _follow_members(self) -> None:
+        if self._changes.follow(self._state):
+            self._agreement.follow(self._state.configuration.members)
 
     def _apply(self) -> None:
         before = self._applier.index

@@ -117,14 +117,19 @@ class SqliteStorage:
 
     @classmethod
     def open(
-        cls, path: Path, node_id: NodeId, members: tuple[NodeId, ...], on_write: Callable[[float], None] | None = None
+        cls,
+        path: Path,
+        node_id: NodeId,
+        members: tuple[NodeId, ...],
+        on_write: Callable[[float], None] | None = None,
+        incarnation: bytes | None = None,
     ) -> "SqliteStorage":
-        """Open the database of this node of this cluster, which is created if there is none.
+        """Open the database of this node of this cluster, which is created if there is none, with this incarnation.
 
         No other process can open it meanwhile. Raises StorageError, one line that says what to do, if the database is
         damaged, in use, or another one.
         """
-        connection = open_database(path, SCHEMA, node_id, members)
+        connection = open_database(path, SCHEMA, node_id, members, incarnation)
         try:
             disk, _ = _read(path, connection)
             _remove_what_does_not_count(path, connection, disk.snapshot)

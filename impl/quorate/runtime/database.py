@@ -132,14 +132,17 @@ _open: Final[dict[Database, None]] = {}
 _LEFT: Final = "give another path; this file is left as it is"
 
 
-def open_database(path: Path, schema: Schema, node_id: NodeId, members: tuple[NodeId, ...]) -> Database:
+def open_database(
+    path: Path, schema: Schema, node_id: NodeId, members: tuple[NodeId, ...], incarnation: bytes | None = None
+) -> Database:
     """Open the database of this node of this cluster, which is created if there is none; raises StorageError.
 
+    A database that is created gets this incarnation, or a random one.
     No other process can open it meanwhile. Any thread may use the connection, one at a time.
     """
     with refusing(path):
         if not is_there(path):
-            _create(path, schema, node_id, members)
+            _create(path, schema, node_id, members, incarnation)
         needs_wal = _check_header(path, schema)
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=rw",
@@ -258,7 +261,9 @@ def checksum(first: int, second: int | None, data: bytes | None, previous: int =
     return crc32(data or b"", crc32(_NUMBERS(first, -1 if second is None else second, data is None), previous))
 
 
-def _create(path: Path, schema: Schema, node_id: NodeId, members: tuple[NodeId, ...]) -> None:
+def _create(
+    path: Path, schema: Schema, node_id: NodeId, members: tuple[NodeId, ...], incarnation: bytes | None
+) -> None:
     """Create the database under a temporary name and link it to its own; a database that came first stays."""
     for companion in (wal_of(path), witness_of(path)):
         if is_there(companion):
@@ -271,7 +276,8 @@ def _create(path: Path, schema: Schema, node_id: NodeId, members: tuple[NodeId, 
             new = Path(directory, path.name)
             with closing(sqlite3.connect(new, isolation_level=None)) as connection:
                 connection.executescript(schema.script)
-                connection.execute("INSERT INTO identity VALUES (?, ?, randomblob(16))", (node_id, _text_of(members)))
+                identity = node_id, _text_of(members), incarnation
+                connection.execute("INSERT INTO identity VALUES (?, ?, coalesce(?, randomblob(16)))", identity)
                 seal = Seal(0, schema.content)
                 connection.execute("INSERT INTO seal VALUES (?, ?, ?)", (seal.writes, seal.content, seal.checksum))
                 for statement, parameters in schema.rows:

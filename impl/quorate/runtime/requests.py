@@ -98,10 +98,11 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """A request in the log, and the term in which it was put there."""
+    """A request in the log, the term in which it was put there, and the reply if its entry has none of its own."""
 
     term: int
     request: Request
+    reply: bytes = b""
 
 
 class Proposals:
@@ -115,7 +116,7 @@ class Proposals:
         """Begin empty."""
         self._by_index: dict[int, Proposed] = {}
 
-    def add(self, first_index: int, term: int, requests: Iterable[Request]) -> None:
+    def add(self, first_index: int, term: int, requests: Iterable[Request], reply: bytes = b"") -> None:
         """Record that the entries from `first_index` on, of `term`, are these requests.
 
         Earlier requests at these indexes are of earlier terms and have been overwritten here; whether they are
@@ -126,7 +127,7 @@ class Proposals:
             before = self._by_index.get(index)
             if before is not None:
                 before.request.give_up("the leader changed")
-            self._by_index[index] = Proposed(term, request)
+            self._by_index[index] = Proposed(term, request, reply)
 
     def take(self, index: int) -> Proposed | None:
         """Remove and return the proposal at `index`, whose committed entry is known now."""

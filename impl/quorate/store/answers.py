@@ -36,7 +36,8 @@ def wrong_number(name: bytes) -> CommandError:
 class Caller:
     """What the front knows of one connection, and what the commands of that connection may read and change.
 
-    `since` (connected) and `heard` (last bytes received) are times of `now`, in seconds.
+    With `operates` the client may change the members. `since` (connected) and `heard` (last bytes received) are times
+    of `now`, in seconds.
     """
 
     id: int
@@ -44,6 +45,8 @@ class Caller:
     info: Callable[[], str]
     settings: Mapping[bytes, bytes]
     authenticated: bool
+    operator_password: str | None = None
+    operates: bool = True
     protocol: int = 2
     name: bytes = b""
     leaving: bool = False
@@ -61,6 +64,7 @@ class Caller:
     def reset(self) -> None:
         """Return to the state in which the connection began (RESET)."""
         self.protocol, self.name, self.authenticated = 2, b"", self.password is None
+        self.operates = self.operator_password is None
 
 
 def ping(_caller: Caller, request: Request) -> Value:
@@ -93,7 +97,7 @@ def select(_caller: Caller, request: Request) -> Value:
 
 
 def auth(caller: Caller, request: Request) -> Value:
-    """AUTH [username] password; the one user is called default."""
+    """AUTH [username] password; the users are called default and operator."""
     if len(request) > 3:
         raise CommandError(SYNTAX)
     if len(request) == 2 and caller.password is None:
@@ -104,13 +108,17 @@ def auth(caller: Caller, request: Request) -> Value:
 
 def log_in(caller: Caller, user: bytes, password: bytes) -> None:
     """Authenticate the caller; raises CommandError if the user or the password is wrong."""
-    # All digests have the same length, so the time of the comparison doesn't reveal the length of the password.
-    right = caller.password is None or compare_digest(
-        sha256(password).digest(), sha256(caller.password.encode()).digest()
-    )
-    if user != b"default" or not right:
+    is_operator = user == b"operator" and caller.operator_password is not None
+    right = caller.operator_password if is_operator else caller.password
+    if not (user == b"default" or is_operator) or (right is not None and not _are_equal(password, right)):
         raise CommandError(WRONG_PASSWORD)
     caller.authenticated = True
+    caller.operates = is_operator or caller.operator_password is None
+
+
+def _are_equal(password: bytes, right: str) -> bool:
+    """Whether a password is right, in a time that doesn't reveal its length: all digests have the same length."""
+    return compare_digest(sha256(password).digest(), sha256(right.encode()).digest())
 
 
 def info(caller: Caller, request: Request) -> Value:

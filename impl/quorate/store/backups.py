@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from quorate.backup.export import ExportError, Exports
 from quorate.runtime.outcomes import Done, Outcome
 from quorate.store import replies
-from quorate.store.answers import NOT_AN_INTEGER, SYNTAX
+from quorate.store.answers import NOT_AN_INTEGER, SYNTAX, Caller
 from quorate.store.limits import parse_integer
 from quorate.store.pipeline import ClusterRequest, Submit
 from quorate.store.replies import Failure, Reply, SimpleString
@@ -19,10 +19,19 @@ NOT_OFFERED: Final = (
 )
 
 
-def request_of_backups(request: Request, exports: Exports | None, protocol: int) -> ClusterRequest:
-    """Return a request about backups, which `exports` answers instead of the cluster."""
-    submit = _submit(request, exports)
-    return ClusterRequest(write=False, payload=b"", protocol=protocol, alone=True, submit=submit)
+class Offer(Protocol):
+    """What this command needs of the front."""
+
+    @property
+    def exports(self) -> Exports | None:
+        """The backups, None if there are none."""
+        ...
+
+
+def request_of_backups(request: Request, offer: Offer, caller: Caller) -> ClusterRequest:
+    """Return a request about backups, which this node's exports answer instead of the cluster."""
+    submit = _submit(request, offer.exports)
+    return ClusterRequest(write=False, payload=b"", protocol=caller.protocol, alone=True, submit=submit)
 
 
 def _submit(request: Request, exports: Exports | None) -> Submit:

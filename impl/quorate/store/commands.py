@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from quorate.runtime.keys import KEY_BYTES
-from quorate.store import answers, bits, clients, config, floats, hello, parsing, scripts
+from quorate.store import answers, backups, bits, clients, config, floats, hello, members, parsing, scripts
 from quorate.store import parsing_time as times
 from quorate.store.answers import NOT_AN_INTEGER, CommandError, wrong_number
 from quorate.store.describing import command_of, help_of
@@ -21,8 +21,8 @@ from quorate.store.entries import (
     ONE_KEY,
     PAIRS,
     TWO_KEYS,
+    Administers,
     Answers,
-    Backups,
     Command,
     CommandEntry,
     Container,
@@ -231,6 +231,11 @@ COMMANDS: Final[dict[bytes, CommandEntry]] = {
     b"command": command_of(lambda: COMMANDS, find),
     b"config": Container(config.SUBCOMMANDS, "Returns a few settings."),
     b"time": Answers(1, answers.time_of_day, "Returns the time of this node, in seconds and microseconds."),
-    b"quorate.backup": Backups(-2, "BEGIN, READ token offset, END token: exports the whole state."),
+    b"quorate.backup": Administers(
+        -2, backups.request_of_backups, "BEGIN, READ token offset, END token: exports the whole state."
+    ),
+    b"quorate.members": Administers(
+        -2, members.request_of_members, "LIST, ADD, PROMOTE, REMOVE, REPLACE, ADDRESS, TRANSFER, JOIN: the members."
+    ),
     b"info": Answers(-1, answers.info, "Describes the server."),
 }

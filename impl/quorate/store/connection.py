@@ -15,15 +15,15 @@ from quorate.backup.export import Exports
 from quorate.runtime.addresses import show_address
 from quorate.runtime.network_writes import write
 from quorate.runtime.outcomes import Outcome
-from quorate.store import backups, operations
+from quorate.store import operations
 from quorate.store.answers import Caller, CommandError
 from quorate.store.budget import Budget
 from quorate.store.commands import find, session_of_exec
-from quorate.store.entries import Answers, Backups, Controls, Writes
+from quorate.store.entries import Administers, Answers, Controls, Writes
 from quorate.store.operations import OpenSession
 from quorate.store.pipeline import ClusterRequest, Pipeline, Ready
 from quorate.store.replies import Failure
-from quorate.store.resp import ProtocolError, Request, RequestReader, TooLongError, encode
+from quorate.store.resp import ProtocolError, Request, RequestReader, TooLongError, encode, quoted
 from quorate.store.transactions import Transactions
 
 MOST_PENDING: Final = 1_000
@@ -39,11 +39,13 @@ BROWSER_WORDS: Final = {b"post", b"host:"}
 class Host(Protocol):
     """What a connection needs of the front that it belongs to.
 
-    `commands` counts the requests of all connections, `exports` provides backups, `budget` limits the bytes of all.
+    `commands` counts the requests of all connections, `exports` provides backups, `members_change` says whether members
+    can, `budget` limits the bytes of all.
     """
 
     commands: int
     exports: Exports | None
+    members_change: bool
     budget: Budget
 
     def admit(self, connection: "ClientConnection") -> bool:
@@ -216,10 +218,10 @@ class ClientConnection(asyncio.Protocol):
             if not self._admitted:
                 caller.leaving = True
                 raise CommandError(TOO_MANY)
-        if isinstance(command, Backups):
+        if isinstance(command, Administers):
             if transactions.is_open:
-                raise CommandError("ERR QUORATE.BACKUP can't be part of a transaction")
-            return backups.request_of_backups(request, self._host.exports, caller.protocol)
+                raise CommandError(f"ERR {quoted(request[0].upper())} can't be part of a transaction")
+            return command.request(request, self._host, caller)
         if transactions.is_open:
             session = session_of_exec(request)
             return transactions.queue(command, request) if session is None else transactions.execute(session)

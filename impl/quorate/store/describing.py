@@ -4,21 +4,21 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from quorate.store.answers import MOST_NAMES, SYNTAX, Caller, CommandError
-from quorate.store.entries import Answers, Backups, Command, CommandEntry, Container, Controls, Reads, Writes
+from quorate.store.entries import Administers, Answers, Command, CommandEntry, Container, Controls, Reads, Writes
 from quorate.store.glob import MOST_PATTERN_BYTES, compile_glob
 from quorate.store.replies import SimpleString
 from quorate.store.resp import Request, Value, quoted
 
 Table: TypeAlias = Mapping[bytes, CommandEntry]
 Find: TypeAlias = Callable[[Request], Command]
-_FLAGS: Final = {Writes: "write", Reads: "readonly", Backups: "admin"}
+_FLAGS: Final = {Writes: "write", Reads: "readonly", Administers: "admin"}
 _GROUPS: Final = {
     Writes: b"string",
     Reads: b"string",
     Answers: b"connection",
     Controls: b"transactions",
     Container: b"server",
-    Backups: b"server",
+    Administers: b"server",
 }
 
 

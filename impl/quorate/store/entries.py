@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from quorate.store.answers import Caller
 from quorate.store.operation_types import Query
 from quorate.store.operations import OpenSession, Step
+from quorate.store.pipeline import ClusterRequest
 from quorate.store.resp import Request, Value
 
 
@@ -103,15 +104,16 @@ class Controls:
 
 
 @dataclass(frozen=True, slots=True)
-class Backups:
-    """The command that exports backups of this node's state (quorate.store.backups)."""
+class Administers:
+    """A command for operators, which can't be part of a transaction; `request` makes the request of one."""
 
     arity: int
+    request: Callable[[Request, Any, Caller], ClusterRequest]
     summary: str
     keys: Keys = NO_KEYS
 
 
-Command: TypeAlias = Writes | Reads | Answers | Controls | Backups
+Command: TypeAlias = Writes | Reads | Answers | Controls | Administers
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,9 @@ class Backend(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FrontSettings:
-    """The password of clients, and the limits on clients, values and requests.
+    """The passwords of clients and of operators, and the limits on clients, values and requests.
+
+    Without a password for operators every client may do what operators do.
 
     `max_request_bytes` counts all headers. A client may hold about three times `max_request_bytes` of memory, and the
     replies that it hasn't read; all clients together `max_client_bytes` of requests, beside the allowance of each
@@ -53,6 +55,7 @@ class FrontSettings:
     """
 
     password: str | None = field(default=None, repr=False)
+    operator_password: str | None = field(default=None, repr=False)
     max_clients: int = 10_000
     max_value_bytes: int = MOST_VALUE_BYTES
     max_request_bytes: int = MOST_VALUE_BYTES + REQUEST_OVERHEAD
@@ -66,6 +69,7 @@ class Front:
     def __init__(self, backend: Backend, settings: FrontSettings, exports: Exports | None = None) -> None:
         """Prepare the front; nothing happens before `start`. Without `exports` there are no backups."""
         self.exports = exports
+        self.members_change = exports is not None  # as backups, under Raft only
         self.budget = Budget(settings.max_client_bytes)
         self._backend = backend
         self._settings = settings
@@ -178,7 +182,9 @@ class Front:
             password=password,
             info=self._backend.info,
             settings=self._described,
+            operator_password=self._settings.operator_password,
             authenticated=password is None,
+            operates=self._settings.operator_password is None,
             everybody=lambda: [connection.caller for connection in self._connections],
         )
         return ClientConnection(caller, self, self._settings.max_request_bytes, self._settings.max_value_bytes)

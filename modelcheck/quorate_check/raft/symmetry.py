@@ -88,7 +88,8 @@ def _permuted(state: State, values: tuple[int, ...], p: Permutation) -> tuple[in
 
 def _configuration(configuration: Configuration, p: Permutation) -> Configuration:
     groups = (configuration.voters, configuration.outgoing, configuration.learners)
-    return Configuration(*(tuple(sorted(renamed_id(member, p) for member in group)) for group in groups))
+    voters, outgoing, learners = (tuple(sorted(renamed_id(member, p) for member in group)) for group in groups)
+    return Configuration(voters, outgoing, learners)
 
 
 def _entry(entry: Entry, p: Permutation) -> Entry:

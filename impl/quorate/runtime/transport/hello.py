@@ -37,6 +37,11 @@ class Hello:
 class Handshake(Protocol):
     """Makes and judges the claims in hellos."""
 
+    @property
+    def knows_members(self) -> bool:
+        """Whether `hear` also judges if the sender is a member; else only the nodes that the transport knows are."""
+        ...
+
     def connect(self, on_news: Callable[[], None], drop: Callable[[NodeId, str], None]) -> None:
         """Set the callbacks: `on_news` when nodes should connect again, `drop` to end a peer's connections."""
         ...
@@ -59,6 +64,8 @@ class Handshake(Protocol):
 
 class NoHandshake:
     """A `Handshake` without claims, which accepts every peer."""
+
+    knows_members: Final = False
 
     def connect(self, on_news: Callable[[], None], drop: Callable[[NodeId, str], None]) -> None:
         """Keep no callbacks, for there is no news."""

@@ -32,7 +32,7 @@ class Door(Generic[M]):
 
     cluster: str
     node_id: NodeId
-    peers: frozenset[NodeId]
+    is_peer: Callable[[NodeId], bool]
     codec: Codec[M]
     tls: SSLContext | None
     receive: Receiver[M]
@@ -46,7 +46,7 @@ class Door(Generic[M]):
             raise WireError(f"it is of the cluster {hello.cluster!r}, this node of {self.cluster!r}")
         if hello.dest != self.node_id:
             raise WireError(f"it looks for node {hello.dest}, this is node {self.node_id}")
-        if hello.source not in self.peers:
+        if not self.is_peer(hello.source):
             raise WireError(f"it says that it is node {hello.source}, which is no peer of this node")
         if self.tls is not None and not names_node(certificate, hello.source):
             raise WireError(f"it says that it is node {hello.source}, but its certificate doesn't")

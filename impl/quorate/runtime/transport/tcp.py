@@ -29,8 +29,8 @@ class TransportError(Exception):
 class TcpTransport(Generic[M]):
     """A `quorate.runtime.interfaces.Transport` over TCP. Call `start` once, and `close` at the end.
 
-    `addresses` has every node of the cluster; it is looked up at each attempt to connect. `listen` is where this node
-    accepts connections, if that is not its own entry there; port 0 takes a free one, see `address`. A peer that
+    `addresses` has every node of the cluster until `set_peers` says otherwise. `listen` is where this node accepts
+    connections, if that is not its own entry there; port 0 takes a free one, see `address`. A peer that
     doesn't read takes `max_queue_bytes` of memory for what is small, which under TLS is there once more, encrypted, and
     as much and one message for what is large.
     Messages are exchanged only with peers that `handshake` finds good. ValueError names a bad argument.
@@ -51,7 +51,7 @@ class TcpTransport(Generic[M]):
     ) -> None:
         self._codec = codec
         self._node_id = node_id
-        self._addresses = addresses
+        self._addresses = dict(addresses)
         self._cluster = cluster
         self._rng = rng
         self._listen = addresses[node_id] if listen is None else listen
@@ -60,7 +60,9 @@ class TcpTransport(Generic[M]):
         self._handshake = NoHandshake() if handshake is None else handshake
         self._listener: Listener[M] | None = None
         self._peers: dict[NodeId, Outbound[M]] = {}
-        _check_name(cluster, max(addresses))
+        self._closing: set[asyncio.Future[None]] = set()
+        self._lost: Loss = lambda _: None
+        _check_name(cluster, max(node_id, *addresses))
         for _, port in (*addresses.values(), self._listen):
             if not 0 <= port < 1 << 16:
                 raise ValueError(f"port: a number below 65536 is needed, not {port}")
@@ -92,24 +94,41 @@ class TcpTransport(Generic[M]):
             self._handshake.lost(peer)
             lost(peer)
 
+        self._lost = over
         self._handshake.connect(self._dial_all, self._drop)
-        self._peers = {peer: self._outbound(peer, over) for peer in sorted(self._addresses) if peer != self._node_id}
+        self._peers = {peer: self._outbound(peer) for peer in sorted(self._addresses) if peer != self._node_id}
         door = Door(
             cluster=self._cluster,
             node_id=self._node_id,
-            peers=frozenset(self._peers),
+            is_peer=lambda peer: peer in self._peers or self._handshake.knows_members,
             codec=self._codec,
             tls=None if self._tls is None else self._tls.accepting,
             receive=receive,
             lost=over,
-            heard=lambda peer: self._peers[peer].dial_now(),
+            heard=self._heard,
             handshake=self._handshake,
         )
         self._listener = Listener(door, listening)
 
     def send(self, peer: NodeId, message: M) -> bool:
         """Queue a message; return False if it was dropped: no connection, a full queue, or too large for a frame."""
-        return self._peers[peer].send(message)
+        outbound = self._peers.get(peer)
+        return outbound is not None and outbound.send(message)
+
+    def set_peers(self, addresses: Mapping[NodeId, tuple[str, int]]) -> None:
+        """Connect to these nodes from now on, at these addresses, and to no others but this one."""
+        before, self._addresses = self._addresses, {**addresses}
+        if self._listener is None:
+            return
+        for peer in self._peers.keys() - addresses.keys():
+            self._drop(peer, "it is no peer of this node any more")
+            self._closing.add(closing := asyncio.ensure_future(self._peers.pop(peer).close()))
+            closing.add_done_callback(self._closing.discard)
+        for peer in sorted(addresses.keys() - {self._node_id}):
+            if peer not in self._peers:
+                self._peers[peer] = self._outbound(peer)
+            elif addresses[peer] != before[peer]:
+                self._peers[peer].drop("its address has changed")
 
     def flush(self) -> None:
         """Send all queued messages now, not in the next turn of the event loop."""
@@ -122,6 +141,7 @@ class TcpTransport(Generic[M]):
             await self._listener.close()
         for outbound in self._peers.values():
             await outbound.close()
+        await asyncio.gather(*self._closing)
         # The next turn of the event loop closes the sockets.
         await asyncio.sleep(0)
 
@@ -129,17 +149,22 @@ class TcpTransport(Generic[M]):
         for outbound in self._peers.values():
             outbound.dial_now()
 
+    def _heard(self, peer: NodeId) -> None:
+        if peer in self._peers:
+            self._peers[peer].dial_now()
+
     def _drop(self, peer: NodeId, why: str) -> None:
-        self._peers[peer].drop(why)
+        if peer in self._peers:
+            self._peers[peer].drop(why)
         if self._listener is not None:
             self._listener.drop(peer, why)
 
-    def _outbound(self, peer: NodeId, lost: Loss) -> Outbound[M]:
+    def _outbound(self, peer: NodeId) -> Outbound[M]:
         return Outbound(
             Hello(self._cluster, self._node_id, peer),
             lambda: self._addresses[peer],
             self._rng,
-            lost=lost,
+            lost=self._lost,
             tls=None if self._tls is None else self._tls.dialling,
             codec=self._codec,
             max_queue_bytes=self._max_queue_bytes,

@@ -1,0 +1,210 @@
+"""`quorate members`: who the members are, and changes of them while the cluster serves."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.table import Table
+
+from quorate.cli.access import Access, Credentials, read_password, with_credentials
+from quorate.cli.errors import DONE, NEGATIVE, NO_ANSWER, CommandFailedError
+from quorate.cli.output import print_table
+from quorate.cli.parameters import DEFAULT_TIMEOUT_S, ServerOption, TimeoutOption
+from quorate.client.client import connect_tcp
+from quorate.client.retries import CommandError, Reply
+from quorate.runtime.addresses import show_address
+from quorate.runtime.network_errors import describe
+
+PAUSE_S: Final = 0.2
+
+app = typer.Typer(
+    name="members",
+    help="Show the members of a cluster, and change them while it serves.",
+    epilog="Example: quorate serve --join 127.0.0.1:7001, and then: quorate members replace 3 4",
+    invoke_without_command=True,
+    rich_markup_mode=None,
+)
+
+MemberArgument = Annotated[int, typer.Argument(metavar="ID", help="The member's id.")]
+OperatorOption = Annotated[
+    Path | None,
+    typer.Option("--operator-password-file", metavar="FILE", help="A file with only the operator's password."),
+]
+
+
+@app.callback()
+def members(context: typer.Context) -> int:
+    """Show the members, if no command is given."""
+    return list_(server=None) if context.invoked_subcommand is None else DONE
+
+
+@app.command(name="list", epilog="Example: quorate members list --server 127.0.0.1:7001")
+@with_credentials
+def list_(
+    *,
+    server: ServerOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the leader's reply as JSON.")] = False,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    credentials: Credentials,
+) -> int:
+    """Show each member's role, address and progress, as the leader knows them. Exit status 1 during a change."""
+    reply = _ask(credentials.access(server), None, timeout, "LIST")
+    assert isinstance(reply, bytes)
+    if as_json:
+        sys.stdout.write(f"{reply.decode()}\n")
+    else:
+        content = json.loads(reply)
+        print_table(_table(content))
+        sys.stdout.write(f"{_state_of_change(content)}\n")
+        return NEGATIVE if content["change"] else DONE
+    return DONE
+
+
+@app.command(epilog="Example: quorate members add 10.0.0.4:7101 --server 10.0.0.1:6379")
+@with_credentials
+def add(
+    address: Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where other nodes will reach the new one.")],
+    *,
+    server: ServerOption = None,
+    operator: OperatorOption = None,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    credentials: Credentials,
+) -> int:
+    """Reserve a place for a learner. `quorate serve --join` with that --address takes it."""
+    reply = _ask(credentials.access(server), operator, timeout, "ADD", address)
+    assert isinstance(reply, bytes)
+    sys.stdout.write(f"node {json.loads(reply)['id']} may join from {address}\n")
+    return DONE
+
+
+@app.command(epilog="Example: quorate members promote 4 --server 127.0.0.1:7001")
+@with_credentials
+def promote(
+    member: MemberArgument,
+    *,
+    server: ServerOption = None,
+    operator: OperatorOption = None,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    credentials: Credentials,
+) -> int:
+    """Make a learner that has caught up a voter."""
+    return _change(credentials.access(server), operator, timeout, "PROMOTE", str(member))
+
+
+@app.command(epilog="Example: quorate members remove 4 --server 127.0.0.1:7001")
+@with_credentials
+def remove(
+    member: MemberArgument,
+    *,
+    server: ServerOption = None,
+    operator: OperatorOption = None,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    credentials: Credentials,
+) -> int:
+    """Remove a member for good. It may join again only as a new node."""
+    return _change(credentials.access(server), operator, timeout, "REMOVE", str(member))
+
+
+@app.command(epilog="Example: quorate members replace 3 4 --server 127.0.0.1:7001")
+@with_credentials
+def replace(
+    old: Annotated[int, typer.Argument(metavar="OLD", help="The voter that goes.")],
+    new: Annotated[int, typer.Argument(metavar="NEW", help="The learner that takes its place.")],
+    *,
+    server: ServerOption = None,
+    operator: OperatorOption = None,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    credentials: Credentials,
+) -> int:
+    """Replace a voter by a learner that has caught up, in one joint change. The old one may be dead."""
+    return _change(credentials.access(server), operator, timeout, "REPLACE", str(old), str(new))
+
+
+@app.command(epilog="Example: quorate members address 3 10.0.0.9:7101 --server 10.0.0.1:6379")
+@with_credentials
+def address(
+    member: MemberArgument,
+    place: Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where other nodes reach it from now on.")],
+    *,
+    server: ServerOption = None,
+    operator: OperatorOption = None,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    credentials: Credentials,
+) -> int:
+    """Tell all members a member's new address. The node itself gets it by --address, or in its peers."""
+    return _change(credentials.access(server), operator, timeout, "ADDRESS", str(member), place)
+
+
+def _change(access: Access, operator: Path | None, timeout_s: float, *words: str) -> int:
+    _ask(access, operator, timeout_s, *words)
+    sys.stdout.write("OK\n")
+    return DONE
+
+
+def _ask(access: Access, operator: Path | None, timeout_s: float, *words: str) -> Reply:
+    """Ask one node after the other, each of which asks the leader, until one answers."""
+    return asyncio.run(_until_answered(access, read_password(operator, "--operator-password-file"), timeout_s, words))
+
+
+async def _until_answered(access: Access, operator: str | None, timeout_s: float, words: tuple[str, ...]) -> Reply:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_s
+    why = {}
+    while True:
+        for at in access.addresses:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    return await _once(access, at, operator, words)
+            except TimeoutError:
+                why[at] = "no answer"
+            except OSError as error:
+                why[at] = describe(error)
+            except CommandError as error:
+                if error.code == "UNKNOWN":
+                    raise CommandFailedError(
+                        f"{error}; `quorate members list` shows whether it has happened", NO_ANSWER
+                    ) from error
+                if error.code != "CLUSTERDOWN":
+                    raise CommandFailedError(str(error).removeprefix("ERR "), NEGATIVE) from error
+                why[at] = str(error)
+            if loop.time() + PAUSE_S >= deadline:
+                reasons = "; ".join(f"{show_address(each)}: {reason}" for each, reason in why.items())
+                raise CommandFailedError(f"no answer within {timeout_s:g} s: {reasons}", NO_ANSWER)
+        await asyncio.sleep(PAUSE_S)
+
+
+async def _once(access: Access, at: tuple[str, int], operator: str | None, words: tuple[str, ...]) -> Reply:
+    connection = await connect_tcp(at, access.password, access.tls)
+    try:
+        if operator is not None:
+            await connection.request(b"AUTH", b"operator", operator.encode())
+        return await connection.request(b"QUORATE.MEMBERS", *(word.encode() for word in words))
+    finally:
+        connection.close()
+
+
+def _table(content: dict[str, Any]) -> Table:
+    result = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("node", "nodes at", "role"):
+        result.add_column(column, no_wrap=True)
+    for column in ("since", "log", "lag"):
+        result.add_column(column, justify="right", no_wrap=True)
+    for member in content["members"]:
+        leads = member["id"] == content["leader"]
+        role = f"{member['role']}, leads" if leads else member["role"]
+        lag = content["last_index"] - member["match_index"]
+        log = ("-", "-") if member["expected"] else (str(member["match_index"]), str(lag))
+        since = str(member["since"]) if member["since"] else "founder"
+        result.add_row(str(member["id"]), member["address"], role, since, *log)
+    return result
+
+
+def _state_of_change(content: dict[str, Any]) -> str:
+    match content["change"]:
+        case None:
+            return f"no change is under way; the last was at index {content['index']}"
+        case kind:
+            return f"a {kind} change is under way, at index {content['index']}"
