@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -25,6 +26,7 @@ from quorate.raft.state import Role, State
 from quorate.raft_server.storage import SqliteStorage
 from quorate.runtime.outcomes import Done, NotDone, Outcome
 from quorate.store import backups, operations
+from quorate.store.answers import Caller
 from quorate.store.clock import Clock
 from quorate.store.machine import KeyValueMachine
 from quorate.store.operations import OpenSession
@@ -360,7 +362,8 @@ def test_a_node_that_hands_out_no_backups_says_why() -> None:
 
     async def reply_to(*words: bytes, exports: Exports | None) -> object:
         told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        asked = backups.request_of_backups([b"QUORATE.BACKUP", *words], exports, 2)
+        offer, caller = SimpleNamespace(exports=exports), Caller(1, None, lambda: "", {}, authenticated=True)
+        asked = backups.request_of_backups([b"QUORATE.BACKUP", *words], offer, caller)
         assert asked.submit is not None
         asked.submit(False, b"", told.set_result)  # noqa: FBT003
         async with asyncio.timeout(60):

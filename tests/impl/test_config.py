@@ -25,6 +25,7 @@ data = "store"
 listen = "0.0.0.0:6379"
 cluster = "accounts"
 password-file = "password"
+operator-password-file = "operator"
 client-certificate = "clients.pem"
 client-key = "clients.key"
 peer-certificate = "peers.pem"
@@ -56,6 +57,7 @@ def test_a_file_says_all_there_is_to_say(tmp_path: Path) -> None:
     file = tmp_path / "node.toml"
     file.write_text(WHOLE)
     (tmp_path / "password").write_text("open sesame\n")
+    (tmp_path / "operator").write_text("open all\n")
     assert read_configuration(file, {}) == Configuration(
         node_id=2,
         peers={1: ("alpha.example", 7101), 2: ("::1", 7102)},
@@ -63,6 +65,9 @@ def test_a_file_says_all_there_is_to_say(tmp_path: Path) -> None:
         listen=("0.0.0.0", 6379),  # noqa: S104
         cluster="accounts",
         password="open sesame",  # noqa: S106
+        operator_password="open all",  # noqa: S106
+        join=None,
+        address=None,
         client_tls=TlsFiles(tmp_path / "clients.pem", tmp_path / "clients.key", None),
         peer_tls=TlsFiles(tmp_path / "peers.pem", tmp_path / "peers.key", Path("/etc/authority.pem")),
         settings=Settings(0.02, 0.1, 2.0, snapshot_bytes=1 << 20),
@@ -103,9 +108,26 @@ def test_a_file_says_how_nodes_agree_of_whom_some_may_lie(tmp_path: Path) -> Non
     assert read_configuration(file, {}).bft == Bft(tmp_path / "node2.key", Path("/etc/public.toml"), settings)
 
 
+WHOLE_OF_JOIN = """
+join = "alpha.example:6379"
+address = "delta.example:7101"
+"""
+
+
+def test_a_node_that_joins_needs_no_id_and_no_peers(tmp_path: Path) -> None:
+    """It learns them from the cluster, and has a folder by default; an id may be wanted."""
+    file = tmp_path / "node.toml"
+    file.write_text(WHOLE_OF_JOIN, encoding="utf-8")
+    configuration = read_configuration(file, {})
+    assert (configuration.join, configuration.address) == (("alpha.example", 6379), ("delta.example", 7101))
+    assert (configuration.node_id, configuration.peers, configuration.data) == (0, {}, Path("quorate-data"))
+    assert read_configuration(file, {"id": 9, "data": "n9"}).node_id == 9
+    assert read_configuration(None, {"join": "127.0.0.1:6379"}).address is None
+
+
 def test_the_examples_name_every_key() -> None:
     """So that the tests above forget none; a password is either text or a file."""
-    lines = (WHOLE + WHOLE_OF_BFT).splitlines()
+    lines = (WHOLE + WHOLE_OF_BFT + WHOLE_OF_JOIN).splitlines()
     named = {line.partition(" =")[0] for line in lines if " = " in line} - {"1", "2"}
     assert named == set(KEYS) - {"password", "client-authority"}
 
@@ -116,6 +138,12 @@ def test_the_examples_name_every_key() -> None:
         ({"secret-key": "a"}, "--secret-key: this is for the protocol bft only"),
         ({"protocol": "bft", "trace": "t"}, "--trace: this is for the protocol raft only"),
         ({"trace-parts": 2}, "--trace-parts: a trace has parts only with trace-bytes; give both"),
+        (
+            {"join": "127.0.0.1:6379"},
+            "--peer: a node that joins learns them from the cluster; give join or peers",
+        ),
+        ({"join": "here"}, "--join: host:port is needed, as in 127.0.0.1:7101, not 'here'"),
+        ({"address": "127.0.0.1:7"}, "--address: this is for nodes that join; the others have theirs among the peers"),
         ({"protocol": "bft", "heartbeat-ms": 9}, "--heartbeat-ms: this is for the protocol raft only"),
         ({"protocol": "bft"}, "--secret-key is needed: bft: this node's secret key, from `quorate keys`."),
         (
@@ -132,6 +160,12 @@ def test_what_a_protocol_has_no_use_for_is_refused(given: dict[str, object], lin
     assert str(refused.value) == line
 
 
+def test_nobody_joins_a_cluster_of_bft() -> None:
+    """Its members can't change."""
+    with pytest.raises(ConfigError, match="^--join: this is for the protocol raft only$"):
+        read_configuration(None, {"join": "127.0.0.1:6379", "protocol": "bft"})
+
+
 def test_flags_alone_are_enough() -> None:
     """What isn't said is as the help says; nothing is reachable from other machines."""
     configuration = read_configuration(None, NEEDED)
@@ -146,6 +180,7 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / "cluster.toml"
     file.write_text(WHOLE)
     (tmp_path / "password").write_text("open sesame")
+    (tmp_path / "operator").write_text("open all")
     configuration = read_configuration(file, {"id": 1, "data": "elsewhere", "listen": "127.0.0.1:0"})
     assert (configuration.node_id, configuration.data) == (1, Path("elsewhere"))
     assert configuration.listen == ("127.0.0.1", 0)
@@ -197,7 +232,7 @@ def test_a_key_far_from_all_others_is_answered_with_the_list(tmp_path: Path) -> 
     """There is no nearest one."""
     file = tmp_path / "node.toml"
     file.write_text("zzz = 1")
-    with pytest.raises(ConfigError, match="zzz: there is no such key; these are: id, data, listen, "):
+    with pytest.raises(ConfigError, match="zzz: there is no such key; these are: id, join, address, data, listen, "):
         read_configuration(file, NEEDED)
 
 

@@ -23,7 +23,7 @@ PAUSE_S: Final = 0.2
 app = typer.Typer(
     name="members",
     help="Show the members of a cluster, and change them while it serves.",
-    epilog="Example: quorate serve --join 127.0.0.1:7001, and then: quorate members replace 3 4",
+    epilog="Example: quorate members, and quorate members replace 3 4",
     invoke_without_command=True,
     rich_markup_mode=None,
 )

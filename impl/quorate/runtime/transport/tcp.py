@@ -29,11 +29,10 @@ class TransportError(Exception):
 class TcpTransport(Generic[M]):
     """A `quorate.runtime.interfaces.Transport` over TCP. Call `start` once, and `close` at the end.
 
-    `addresses` has every node of the cluster until `set_peers` says otherwise. `listen` is where this node accepts
-    connections, if that is not its own entry there; port 0 takes a free one, see `address`. A peer that
-    doesn't read takes `max_queue_bytes` of memory for what is small, which under TLS is there once more, encrypted, and
-    as much and one message for what is large.
-    Messages are exchanged only with peers that `handshake` finds good. ValueError names a bad argument.
+    `addresses` has every node of the cluster until `set_peers` gives others; it is looked up at each attempt to
+    connect. `listen` is where this node accepts connections, if that is not its own entry there; port 0 takes a free
+    one, see `address`. A peer that doesn't read takes `max_queue_bytes` of memory for what is small, which under TLS is
+    there once more, encrypted, and as much and one message for what is large. Messages are exchanged only with peers that `handshake` finds good. ValueError names a bad argument.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class TcpTransport(Generic[M]):
     ) -> None:
         self._codec = codec
         self._node_id = node_id
-        self._addresses = dict(addresses)
+        self._addresses = addresses
         self._cluster = cluster
         self._rng = rng
         self._listen = addresses[node_id] if listen is None else listen
