@@ -24,6 +24,7 @@ from quorate.node.members import StartError, make_folder
 from quorate.raft_server.storage import SqliteStorage
 from quorate.runtime.addresses import Address, parse_address, show_address
 from quorate.runtime.network_errors import describe
+from quorate.runtime.paths import is_there
 from quorate.runtime.storage_errors import StorageError
 from quorate.runtime.trust import client_context, show
 
@@ -67,7 +68,7 @@ async def join(configuration: Configuration) -> Configuration:
 
 
 def _refuse_other_data(configuration: Configuration) -> None:
-    if configuration.database.exists():
+    if is_there(configuration.database):
         raise StartError(f"data: {configuration.data} has a database already: a new node joins with an empty folder")
 
 

@@ -59,7 +59,7 @@ class TcpTransport(Generic[M]):
         self._handshake = NoHandshake() if handshake is None else handshake
         self._listener: Listener[M] | None = None
         self._peers: dict[NodeId, Outbound[M]] = {}
-        self._closing: set[asyncio.Future[None]] = set()
+        self._closing: list[asyncio.Future[None]] = []
         self._lost: Loss = lambda _: None
         _check_name(cluster, max(node_id, *addresses))
         for _, port in (*addresses.values(), self._listen):
@@ -121,8 +121,8 @@ class TcpTransport(Generic[M]):
             return
         for peer in self._peers.keys() - addresses.keys():
             self._drop(peer, "it is no peer of this node any more")
-            self._closing.add(closing := asyncio.ensure_future(self._peers.pop(peer).close()))
-            closing.add_done_callback(self._closing.discard)
+            self._closing = [closing for closing in self._closing if not closing.done()]
+            self._closing.append(asyncio.ensure_future(self._peers.pop(peer).close()))
         for peer in sorted(addresses.keys() - {self._node_id}):
             if peer not in self._peers:
                 self._peers[peer] = self._outbound(peer)
