@@ -162,7 +162,7 @@ def test_what_a_protocol_has_no_use_for_is_refused(given: dict[str, object], lin
 
 def test_nobody_joins_a_cluster_of_bft() -> None:
     """Its members can't change."""
-    with pytest.raises(ConfigError, match="^--join: this is for the protocol raft only$"):
+    with pytest.raises(ConfigError, match=r"^--join: this is for the protocol raft only$"):
         read_configuration(None, {"join": "127.0.0.1:6379", "protocol": "bft"})
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from quorate.store import operations
 from quorate.store.answers import Caller, CommandError
 from quorate.store.commands import COMMANDS, find
-from quorate.store.entries import Answers, Administers, Container, Controls, Writes
+from quorate.store.entries import Administers, Answers, Container, Controls, Writes
 from quorate.store.expiring import DeleteIfEqual, Expire, ExpireIf, GetExpire, Persist, When
 from quorate.store.keyspace import POSITIONS
 from quorate.store.operation_types import Query

@@ -58,17 +58,9 @@ async def _serve(configuration: Configuration) -> int:
     # SIGHUP comes from terminals that close, and from programs that rotate logs.
     loop.add_signal_handler(signal.SIGHUP, log.info, "SIGHUP before there is anything to reopen")
     loop.set_exception_handler(on_error)
-    starting = asyncio.ensure_future(Node.start(configuration))
-    await asyncio.wait((starting, end), return_when=asyncio.FIRST_COMPLETED)
-    if not starting.done():  # a node that joins may wait for long
-        starting.cancel()
-        await asyncio.wait((starting,))
-    if starting.cancelled():
+    node = await _started(configuration, end)
+    if node is None:
         return DONE
-    try:
-        node = starting.result()
-    except StartError as error:
-        raise CommandFailedError(str(error)) from error
     loop.add_signal_handler(signal.SIGHUP, node.reopen)
     gc.freeze()  # modules and classes stay; to scan them again costs each full collection some 10 ms
     node.failed.add_done_callback(lambda failed: end_because(str(failed.exception())))
@@ -78,6 +70,21 @@ async def _serve(configuration: Configuration) -> int:
     if why is not None:
         raise CommandFailedError(f"the node can't go on: {why}", NEGATIVE)
     return DONE
+
+
+async def _started(configuration: Configuration, end: "asyncio.Future[str | None]") -> Node | None:
+    """The node when it serves; None if it is to end before, since a node that joins may wait for long."""
+    starting = asyncio.ensure_future(Node.start(configuration))
+    await asyncio.wait((starting, end), return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+        await asyncio.wait((starting,))
+    if starting.cancelled():
+        return None
+    try:
+        return starting.result()
+    except StartError as error:
+        raise CommandFailedError(str(error)) from error
 
 
 def _announce(line: str) -> None:

@@ -32,7 +32,8 @@ class TcpTransport(Generic[M]):
     `addresses` has every node of the cluster until `set_peers` gives others; it is looked up at each attempt to
     connect. `listen` is where this node accepts connections, if that is not its own entry there; port 0 takes a free
     one, see `address`. A peer that doesn't read takes `max_queue_bytes` of memory for what is small, which under TLS is
-    there once more, encrypted, and as much and one message for what is large. Messages are exchanged only with peers that `handshake` finds good. ValueError names a bad argument.
+    there once more, encrypted, and as much and one message for what is large. Messages are exchanged only with peers
+    that `handshake` finds good. ValueError names a bad argument.
     """
 
     def __init__(
