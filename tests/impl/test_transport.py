@@ -342,3 +342,46 @@ def test_a_bad_argument_is_named(field: str, arguments: dict[str, Any]) -> None:
     """Before anything is started."""
     with pytest.raises(ValueError, match=f"^{field}: "):
         TcpTransport(CODEC, 1, **{"addresses": {1: (LOCAL, 0)}, "cluster": "test", "rng": Random(1), **arguments})
+
+
+def test_peers_come_and_go() -> None:
+    """A new one is dialled at once; with one that is no peer any more nothing is exchanged, either way."""
+
+    async def test() -> None:
+        async with nodes(1, 2) as (one, two):
+            with logged() as log:
+                addresses = {1: one.transport.address, 3: (LOCAL, 0)}
+                async with Node(3, addresses) as three:
+                    everybody = {1: one.transport.address, 2: two.transport.address, 3: three.transport.address}
+                    one.transport.set_peers(everybody)
+                    await log.saw("connected to peer", peer=3)
+                    await log.saw("connected to peer", peer=1)
+                    assert one.send(3, number(1))
+                    assert await three.received.get() == (1, number(1))
+                    one.transport.set_peers({1: everybody[1], 3: everybody[3]})
+                    assert one.transport.connected == {3}
+                    assert not one.send(2, number(2))
+                    await log.saw("connection to peer lost", peer=1)  # at node 2
+                    assert not two.send(1, number(3))
+                    one.transport.set_peers(everybody)
+                    await log.saw("connected to peer", peer=2)
+
+    run(test())
+
+
+def test_a_peer_is_dialled_at_its_new_address() -> None:
+    """The connection to the old one ends, and what is sent arrives at the new one."""
+
+    async def test() -> None:
+        async with nodes(1, 2) as (one, two):
+            with logged() as log:
+                addresses = {1: one.transport.address, 2: (LOCAL, 0)}
+                async with Node(2, addresses) as moved:
+                    one.transport.set_peers({1: one.transport.address, 2: moved.transport.address})
+                    await log.saw("connection to peer lost", peer=2, reason="its address has changed")
+                    await log.saw("connected to peer", peer=2)
+                    assert one.send(2, number(1))
+                    assert await moved.received.get() == (1, number(1))
+                    assert two.received.empty()
+
+    run(test())

@@ -121,11 +121,13 @@ class Exports:
     def _capture_file(self) -> Callable[[], bytes]:
         """Return a function that makes the bytes of the file from the state as it is now."""
         serialise, index = self._capture(), self._applied()
-        term = self._server.state.log.term_at(index)
+        state = self._server.state
+        term, configuration = state.log.term_at(index), state.log.configuration_at(index)
+        voters = (configuration or state.config.first_configuration).voters
         assert term is not None, "applied entries after the last snapshot are in the log"
         register = self._register()
         made_at = datetime.now(UTC).isoformat(timespec="seconds")
-        label = Label(register.name, register.cluster_id.hex(), register.members, index, term, made_at, whole=True)
+        label = Label(register.name, register.cluster_id.hex(), voters, index, term, made_at, whole=True)
         return lambda: b"".join(parts_of(Backup(label, serialise())))
 
     def _keep(self) -> None:

@@ -18,7 +18,7 @@ from quorate.membership import register_file
 from quorate.membership.claim import Claim
 from quorate.membership.folders import DATABASE
 from quorate.membership.register import PeerRecord, Refused, Register, hear, show_members
-from quorate.raft.configuration import NodeId
+from quorate.raft.configuration import Configuration, NodeId
 from quorate.raft.log import Log
 from quorate.raft.output import Durable
 from quorate.raft_server.storage import SqliteStorage
@@ -42,6 +42,11 @@ class _Member:
         """Whether the member may vote; a replaced storage must catch up first (quorate.membership.restraint)."""
         return not self.register.after_term or self.durable.log.last_term > self.register.after_term
 
+    @property
+    def configuration(self) -> Configuration:
+        """The configuration of its log; that of the founders if there is none."""
+        return self.durable.log.configuration or Configuration(self.register.members)
+
 
 def backup_of(folders: Sequence[Path], *, partial: bool, report: Callable[[int, int], None]) -> Backup:
     """The state of these members; raises BackupError if they are too few, unless `partial`, or of different clusters.
@@ -53,21 +58,38 @@ def backup_of(folders: Sequence[Path], *, partial: bool, report: Callable[[int, 
     except (StorageError, OSError) as error:
         raise BackupError(str(error)) from error
     _check(members)
-    voters = [member for member in members if member.votes]
-    all_members = members[0].register.members
-    is_whole = 2 * len(voters) > len(all_members)
+    best, is_whole = _best(members)
+    configuration = best.configuration
     if not is_whole and not partial:
+        voters = [member.register.node_id for member in members if member.votes]
         raise BackupError(
-            f"the folders of {len(voters)} of the nodes {show_members(all_members)} don't tell what was acknowledged: "
-            "give those of a majority, each by --data, or accept by --partial that acknowledged writes may be missing"
+            f"the folders of {show_members(tuple(sorted(voters)))} of the nodes {show_members(configuration.voters)} "
+            "don't tell what was acknowledged: give those of a majority, each by --data, or accept by --partial that "
+            "acknowledged writes may be missing"
         )
-    best = max(voters if is_whole else members, key=lambda m: (m.durable.log.last_term, m.durable.log.last_index))
     data = _state(best, report)
     log, register = best.durable.log, best.register
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     place = log.last_index, log.last_term
-    label = Label(register.name, register.cluster_id.hex(), register.members, *place, made_at, whole=is_whole)
+    label = Label(register.name, register.cluster_id.hex(), configuration.voters, *place, made_at, whole=is_whole)
     return Backup(label, data)
+
+
+def _best(members: Sequence[_Member]) -> tuple[_Member, bool]:
+    """The member with the best log, and whether it has all that was acknowledged.
+
+    It has if it could be elected by those members that may vote, in the configuration of its own log.
+    """
+
+    def length(member: _Member) -> tuple[int, int]:
+        return member.durable.log.last_term, member.durable.log.last_index
+
+    voters = [member for member in members if member.votes]
+    if voters:
+        best = max(voters, key=length)
+        if best.configuration.is_quorum({voter.register.node_id for voter in voters}):
+            return best, True
+    return max(members, key=length), False
 
 
 def _open(folder: Path) -> _Member:
