@@ -32,7 +32,9 @@ LEADER = Status(
     disk_full=False,
     trace_lost=False,
     notice="",
-    peers={2: Peer(connected=True, match_index=41), 3: Peer(connected=False, match_index=12)},
+    configuration_index=38,
+    change="direct",
+    peers={2: Peer(connected=True, match_index=41), 3: Peer(connected=False, match_index=12, role="learner")},
 )
 FOLLOWER = replace(LEADER, node_id=2, role=Role.FOLLOWER, peers={1: Peer(True, None), 3: Peer(False, None)})  # noqa: FBT003
 
@@ -57,6 +59,8 @@ def test_what_has_a_value_at_any_time_is_told_as_it_is() -> None:
     assert found["quorate_role role=follower"] == 0
     assert (found["quorate_peer_connected peer=2"], found["quorate_peer_connected peer=3"]) == (1, 0)
     assert found["quorate_peer_match_index peer=3"] == 12
+    assert found["quorate_peer_membership membership=learner peer=3"] == 1
+    assert (found["quorate_configuration_index"], found["quorate_change_under_way"]) == (38, 1)
     found = samples(metrics.page(FOLLOWER))
     assert found["quorate_role role=leader"] == 0
     assert "quorate_peer_match_index peer=3" not in found
@@ -184,7 +188,12 @@ def test_info_has_redis_keys_and_those_of_raft() -> None:
     assert (found["role"], found["connected_slaves"], found["connected_clients"]) == ("master", "1", "3")
     assert (found["raft_node_id"], found["raft_role"], found["raft_term"]) == ("1", "leader", "7")
     assert (found["raft_leader_id"], found["raft_commit_index"], found["raft_applied_index"]) == ("1", "40", "39")
-    assert found["raft_peer3"] == "connected=0,match_index=12"
+    assert (found["raft_configuration_index"], found["raft_membership"], found["raft_change"]) == (
+        "38",
+        "voter",
+        "direct",
+    )
+    assert found["raft_peer3"] == "connected=0,match_index=12,role=learner"
 
 
 def test_info_of_a_follower_says_whom_it_follows() -> None:
@@ -194,7 +203,7 @@ def test_info_of_a_follower_says_whom_it_follows() -> None:
     alone = replace(FOLLOWER, leader_id=None, role=Role.CANDIDATE)
     found = parse_info(info_text(alone, ("::1", 6380), uptime_s=0, clients=Clients(0, 0, 0)))
     assert (found["raft_leader_id"], found["master_link_status"]) == ("none", "down")
-    assert found["raft_peer1"] == "connected=1,match_index=unknown"
+    assert found["raft_peer1"] == "connected=1,match_index=unknown,role=voter"
 
 
 def test_info_is_lines_in_sections() -> None:

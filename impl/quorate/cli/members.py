@@ -59,7 +59,7 @@ def list_(
         content = json.loads(reply)
         print_table(_table(content))
         sys.stdout.write(f"{_state_of_change(content)}\n")
-        return NEGATIVE if content["change"] else DONE
+        return DONE if content["change"] == "none" else NEGATIVE
     return DONE
 
 
@@ -204,7 +204,7 @@ def _table(content: dict[str, Any]) -> Table:
 
 def _state_of_change(content: dict[str, Any]) -> str:
     match content["change"]:
-        case None:
+        case "none":
             return f"no change is under way; the last was at index {content['index']}"
         case kind:
             return f"a {kind} change is under way, at index {content['index']}"

@@ -38,6 +38,8 @@ def table(rows: list[Row]) -> Table:
         else:
             role = role_of(row.info)
             cell = Text(role, _STYLES.get(role, ""))
+            if (membership := row.info.get("raft_membership", "voter")) != "voter":
+                cell.append(f", {membership}", "yellow")
             if "1" in {row.info.get("raft_disk_full"), row.info.get("bft_disk_full")}:
                 cell.append(", disk full", "red")
             if row.info.get("raft_trace_lost") == "1":

@@ -13,9 +13,10 @@ from typing import Any, Final, TypeAlias
 from quorate.membership.claim import INCARNATION_BYTES
 from quorate.membership.directory import Contact, Directory, directory_of
 from quorate.membership.register import Register
-from quorate.raft.configuration import Configuration, NodeId
+from quorate.raft.configuration import NodeId
 from quorate.raft.events import ChangeMembers
 from quorate.raft.state import State
+from quorate.raft_server.status import change_of, role_of
 from quorate.runtime.addresses import Address, parse_address, show_address
 
 PREFIX: Final = b"\0members "  # no request to the state machine begins with 0
@@ -105,12 +106,6 @@ class _Leader:
         members = self.configuration.members
         self.directory = (directory_of(self.configuration) or founders.directory(members)).of(members)
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether no change is under way."""
-        log = self.state.log
-        return log.configuration_index <= self.state.commit_index and not self.configuration.is_joint
-
     def change(self, voters: set[NodeId], learners: set[NodeId], directory: Directory, **reply: Any) -> Change:  # noqa: ANN401 - any JSON
         """The change to these members; who leaves is in the directory until the joint phase ends."""
         event = ChangeMembers(tuple(sorted(voters)), tuple(sorted(learners)), directory.encode())
@@ -133,7 +128,7 @@ def _list(leader: _Leader) -> Decision:
                 "term": state.current_term,
                 "index": state.log.configuration_index,
                 "last_index": state.log.last_index,
-                "change": None if leader.is_settled else "joint" if configuration.is_joint else "direct",
+                "change": change_of(state),
                 "members": [
                     {
                         "id": member,
@@ -150,15 +145,6 @@ def _list(leader: _Leader) -> Decision:
     )
 
 
-def role_of(member: NodeId, configuration: Configuration) -> str:
-    """The role of a member in a configuration, as operators see it."""
-    if member not in configuration.voters and member in configuration.outgoing:
-        return "outgoing"
-    if member in configuration.learners:
-        return "learner"
-    return "incoming" if configuration.is_joint and member not in configuration.outgoing else "voter"
-
-
 def _add(leader: _Leader, address: str, wanted: str = "") -> Decision:
     """A learner that has yet to come: who joins from this address will be it."""
     return _new_learner(leader, Contact(_address(address), since=leader.state.log.last_index + 1), wanted)
@@ -173,7 +159,7 @@ def _join(leader: _Leader, address: str, incarnation: str, wanted: str = "") -> 
     for member, other in leader.directory.contacts.items():
         if other.incarnation == storage:
             reply = json.dumps(_identity(leader, member)).encode()
-            return Answer(reply) if leader.is_settled else Later("a change of members is under way")
+            return Answer(reply) if change_of(leader.state) == "none" else Later("a change of members is under way")
         if other.address == contact.address and other.incarnation:
             raise _RefusedError(
                 f"node {member} is at {address}: give the new node another address, or remove node {member} first"

@@ -1,5 +1,6 @@
 """The members of a cluster that serves, followed from configuration to configuration."""
 
+import logging
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -8,9 +9,12 @@ from quorate.membership.directory import Contact, Directory, directory_of
 from quorate.membership.introductions import Introductions
 from quorate.raft.configuration import NodeId
 from quorate.raft.state import State
+from quorate.raft_server.status import change_of
 from quorate.runtime.addresses import Address, parse_address
 
 MOST_STRANGERS = 16
+
+log = logging.getLogger("quorate.membership")
 
 
 class Dialler(Protocol):
@@ -47,9 +51,9 @@ class ServedMembership:
 
         One of these is the configuration of the leader, or of a candidate that can win.
         """
-        log, first = state.log, state.config.first_configuration
-        committed = log.configuration_at(max(state.commit_index, log.snapshot_index)) or first
-        configurations = [committed, *(later for index, later in log.configurations if index > state.commit_index)]
+        committed = state.log.configuration_at(state.commit_index) or state.config.first_configuration
+        uncommitted = (each for index, each in state.log.configurations if index > state.commit_index)
+        configurations = [committed, *uncommitted]
         directories = [directory_of(configuration) for configuration in configurations]
         contacts: dict[NodeId, Address] = {}
         for configuration, directory in zip(configurations, directories, strict=True):
@@ -68,6 +72,16 @@ class ServedMembership:
         if state.configuration.members:
             self._strangers = {member: at for member, at in self._strangers.items() if self._may_be_member(member)}
         self._connect()
+        log.info(
+            "members",
+            extra={
+                "voters": configurations[-1].voters,
+                "outgoing": configurations[-1].outgoing,
+                "learners": configurations[-1].learners,
+                "index": state.log.configuration_index,
+                "change": change_of(state),
+            },
+        )
 
     def decide(self, state: State, payload: bytes) -> Decision:
         """The decision of this leader about a request."""

@@ -113,11 +113,14 @@ def _raft(status: Status) -> Iterator[tuple[str, object]]:
     yield "raft_pending_requests", status.pending_requests
     yield "raft_disk_full", int(status.disk_full)
     yield "raft_trace_lost", int(status.trace_lost)
+    yield "raft_configuration_index", status.configuration_index
+    yield "raft_membership", status.own_role
+    yield "raft_change", status.change
     if status.notice:
         yield "raft_notice_state", status.notice
     for number, peer in status.peers.items():
         match_index = "unknown" if peer.match_index is None else peer.match_index
-        yield f"raft_peer{number}", f"connected={int(peer.connected)},match_index={match_index}"
+        yield f"raft_peer{number}", f"connected={int(peer.connected)},match_index={match_index},role={peer.role}"
 
 
 def _bft(status: BftStatus) -> Iterator[tuple[str, object]]:

@@ -111,7 +111,12 @@ def _gauges(status: Status) -> Iterator[Metric]:
         ("pending_requests", "Clients' requests that wait for their outcome.", status.pending_requests),
         ("disk_full", "1 while acknowledgements, or a snapshot, wait for room on the disk.", int(status.disk_full)),
         ("trace_lost", "1 if the trace can't be written any more.", int(status.trace_lost)),
+        ("configuration_index", "The entry with the members, 0 for the founders.", status.configuration_index),
+        ("change_under_way", "1 while a change of members is under way.", int(status.change != "none")),
     )
+    membership = GaugeMetricFamily("quorate_peer_membership", "1 for what a peer is.", labels=["peer", "membership"])
+    for number, peer in status.peers.items():
+        membership.add_metric([str(number), peer.role], 1)
     roles = GaugeMetricFamily("quorate_role", "1 for the role this node has.", labels=["role"])
     for role in Role:
         roles.add_metric([role.value], int(role is status.role))
@@ -119,7 +124,8 @@ def _gauges(status: Status) -> Iterator[Metric]:
     for number, peer in status.peers.items():
         if peer.match_index is not None:
             match.add_metric([str(number)], peer.match_index)
-    yield from (roles, _connections({number: peer.connected for number, peer in status.peers.items()}), match)
+    connections = _connections({number: peer.connected for number, peer in status.peers.items()})
+    yield from (roles, connections, match, membership)
 
 
 def _bft_gauges(status: BftStatus) -> Iterator[Metric]:

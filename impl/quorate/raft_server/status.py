@@ -3,16 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from quorate.raft.configuration import NodeId
+from quorate.raft.configuration import Configuration, NodeId
 from quorate.raft.state import Role, State
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Another member: whether messages can be sent to it, and, on a leader, its match index."""
+    """Another member: whether messages can be sent to it, on a leader its match index, and its role (`role_of`)."""
 
     connected: bool
     match_index: int | None
+    role: str = "voter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Status:
     `machine_index` is the last entry that the state machine has applied; it may be behind `last_applied` for a moment
     after a restart. `disk_full` means that acknowledgements, or a snapshot, wait for room on the disk, `trace_lost`
     that the trace can't be written any more. `notice` names members whose applied states differ, if any.
+    `configuration_index` is that of the entry with the configuration, 0 for the founders; `own_role` is this server's
+    role in it, and `change` says whether it is part of a change (`change_of`).
     """
 
     node_id: NodeId
@@ -40,6 +43,27 @@ class Status:
     trace_lost: bool
     notice: str
     peers: Mapping[NodeId, Peer]
+    configuration_index: int = 0
+    own_role: str = "voter"
+    change: str = "none"
+
+
+def role_of(member: NodeId, configuration: Configuration) -> str:
+    """What a member is in a configuration; "removed" if it is none."""
+    if member not in configuration.members:
+        return "removed"
+    if member in configuration.learners:
+        return "learner" if member not in configuration.outgoing else "outgoing"
+    if member not in configuration.voters:
+        return "outgoing"
+    return "incoming" if configuration.is_joint and member not in configuration.outgoing else "voter"
+
+
+def change_of(state: State) -> str:
+    """The change of members that is under way: "joint", "direct", or "none"."""
+    if state.configuration.is_joint:
+        return "joint"
+    return "direct" if state.log.configuration_index > state.commit_index else "none"
 
 
 def describe(
@@ -64,7 +88,15 @@ def describe(
         last_log_index=state.log.last_index,
         snapshot_index=state.log.snapshot_index,
         log_entries=state.log.last_index - state.log.snapshot_index,
-        peers={peer: Peer(peer in connected, state.match_index_of(peer) if leads else None) for peer in state.peers},
+        peers={
+            peer: Peer(
+                peer in connected, state.match_index_of(peer) if leads else None, role_of(peer, state.configuration)
+            )
+            for peer in state.peers
+        },
+        configuration_index=state.log.configuration_index,
+        own_role=role_of(state.id, state.configuration) if state.configuration.members else "joining",
+        change=change_of(state),
         machine_index=machine_index,
         log_bytes=log_bytes,
         pending_requests=pending_requests,
