@@ -56,11 +56,15 @@ def is_alive(pid: int) -> bool:
 
 
 @contextmanager
-def demo(*options: str) -> Iterator[Shown]:
-    """A demo that shows lines, ended afterwards if it still runs."""
-    port = free_ports_in_a_row(PORTS)
+def demo(*options: str, keys: bool = False, port: int | None = None) -> Iterator[Shown]:
+    """A demo that shows lines, ended afterwards if it still runs; with `keys` something may be typed."""
+    port = free_ports_in_a_row(PORTS) if port is None else port
     process = subprocess.Popen(
-        [QUORATE, "demo", "--port", str(port), *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [QUORATE, "demo", "--port", str(port), *options],
+        stdin=subprocess.PIPE if keys else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     with process:
         try:
@@ -155,3 +159,32 @@ def test_a_port_in_use_is_told_in_one_line() -> None:
         f"quorate: node 2 didn't start: listen: cannot listen on {at}: Address already in use "
         "(--port and --data choose others)\n"
     )
+
+
+def test_the_demo_grows_and_shrinks(tmp_path: Path) -> None:
+    """By what is typed; a later demo of the same folder has the nodes that there were."""
+    servers: list[str] = []
+
+    def write(shown: Shown, *texts: str) -> None:
+        assert shown.process.stdin is not None
+        for text in texts:
+            shown.process.stdin.write(f"{text}\n")
+        shown.process.stdin.flush()
+
+    with demo("--data", str(tmp_path), keys=True) as shown:
+        servers = ["--server", f"127.0.0.1:{shown.port}"]
+        write(shown, "+")
+        shown.until(f"node 4 is a voter; it serves clients at 127.0.0.1:{shown.port + 7}")
+        assert main(["set", "greeting", "hello", "--server", f"127.0.0.1:{shown.port + 7}"]) == 0
+        write(shown, "-", "-", "x")
+        shown.until("node 4 is removed")
+        shown.until("node 3 is removed")
+        shown.until("'x': type + or -")
+        assert main(["members", "list", *servers]) == 0
+        shown.end(signal.SIGINT)
+    with demo("--data", str(tmp_path), keys=True, port=shown.port) as again:
+        assert set(again.pids) == {1, 2}
+        write(again, "+")
+        again.until("node 5 is a voter")
+        assert main(["get", "greeting", *servers]) == 0
+        again.end(signal.SIGINT)

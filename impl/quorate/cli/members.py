@@ -146,10 +146,11 @@ def _change(access: Access, operator: Path | None, timeout_s: float, *words: str
 
 def _ask(access: Access, operator: Path | None, timeout_s: float, *words: str) -> Reply:
     """Ask one node after the other, each of which asks the leader, until one answers."""
-    return asyncio.run(_until_answered(access, read_password(operator, "--operator-password-file"), timeout_s, words))
+    return asyncio.run(request(access, read_password(operator, "--operator-password-file"), timeout_s, *words))
 
 
-async def _until_answered(access: Access, operator: str | None, timeout_s: float, words: tuple[str, ...]) -> Reply:
+async def request(access: Access, operator: str | None, timeout_s: float, *words: str) -> Reply:
+    """Return the reply to a request about the members; raises CommandFailedError if there is none, or a refusal."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
     why = {}

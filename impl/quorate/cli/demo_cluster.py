@@ -1,0 +1,169 @@
+"""The nodes of `quorate demo`: its founders, and those that come and go while it runs."""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from quorate.cli.access import DEMO_HOST as HOST
+from quorate.cli.access import DEMO_NODES, DEMO_NODES_OF_BFT, Access
+from quorate.cli.demo_process import Process
+from quorate.cli.errors import CommandFailedError
+from quorate.cli.members import request
+from quorate.node.config_values import Protocol
+from quorate.runtime.addresses import HIGHEST_PORT, Address, show_address
+from quorate.runtime.keys import PUBLIC_NAME, secret_path
+
+CLUSTER: Final = "demo"
+KEYS: Final = "keys"
+HELP: Final = "Type + and Enter for one node more, - and Enter for one less.\n"
+CHANGE_PATIENCE_S: Final = 20.0
+PAUSE_S: Final = 0.1
+_GONE: Final = ".removed"  # behind the name of the configuration of a node that was removed
+
+
+class Cluster:
+    """The processes of a demo in a folder, which is used again by a later demo; the first ports are the founders'."""
+
+    def __init__(self, folder: Path, port: int, protocol: Protocol) -> None:
+        """Write the configurations of the founders, unless an earlier demo did."""
+        self.folder = folder
+        self.can_change = protocol is Protocol.RAFT
+        self._port = port
+        self._protocol = protocol
+        self._founders = DEMO_NODES if self.can_change else DEMO_NODES_OF_BFT
+        numbers = [number for number in self._founders if not self._was_removed(number)]
+        self.processes = [Process(number, self._address(number), folder) for number in numbers]
+        for process in self.processes:
+            self._configure(process)
+        self.processes += [Process(number, self._address(number), folder) for number in self._joined()]
+        self._running: list[Process] = []
+
+    async def start(self) -> None:
+        """Start all processes."""
+        for process in self.processes:
+            await process.start()
+            self._running.append(process)
+
+    async def stop(self) -> None:
+        """End all processes."""
+        for process in self._running:
+            process.ask_to_end()
+        await asyncio.gather(*(process.wait() for process in self._running))
+
+    async def grow(self) -> str:
+        """Start a node, and make it a voter; return what has happened."""
+        number = 1 + max([*self._founders, *self._numbers("node*.toml*")])
+        if (port := self._address(number)[1]) > HIGHEST_PORT:
+            raise CommandFailedError(f"there is no port {port} for another node: choose a lower --port")
+        process = Process(number, self._address(number), self.folder)
+        process.configure({"cluster": CLUSTER, "join": show_address(self._some_address())})
+        await process.start()
+        self._running.append(process)
+        self.processes = [*self.processes, process]
+        async with asyncio.timeout(CHANGE_PATIENCE_S):
+            while (info := await self._access(process).info(process.address)) and isinstance(info, str):
+                if process.end is not None:
+                    raise CommandFailedError(f"node {number} didn't start: {process.last_log_line()}")
+                await asyncio.sleep(PAUSE_S)
+            while True:
+                try:
+                    await request(self._access(*self.processes), None, CHANGE_PATIENCE_S, "PROMOTE", str(number))
+                    return f"node {number} is a voter; it serves clients at {show_address(process.address)}"
+                except CommandFailedError as error:
+                    if "lags behind" not in str(error):
+                        raise
+                    await asyncio.sleep(PAUSE_S)
+
+    async def shrink(self) -> str:
+        """Remove the latest node, and end it; return what has happened."""
+        if len(self.processes) == 1:
+            raise CommandFailedError("the last node can't be removed")
+        *others, process = self.processes
+        await request(self._access(*self.processes), None, CHANGE_PATIENCE_S, "REMOVE", str(process.number))
+        self.processes = others
+        process.configuration.rename(process.configuration.with_name(f"{process.configuration.name}{_GONE}"))
+        process.ask_to_end()
+        return f"node {process.number} is removed"
+
+    def _configure(self, process: Process) -> None:
+        values = {"cluster": CLUSTER, "protocol": self._protocol.value}
+        if self._protocol is Protocol.BFT:
+            secret = secret_path(Path(KEYS), process.number)
+            values |= {"secret-key": str(secret), "public-keys": str(Path(KEYS, PUBLIC_NAME))}
+        first = self._port + len(DEMO_NODES_OF_BFT) - 1
+        process.configure(values, {number: (HOST, first + number) for number in self._founders})
+
+    def _address(self, number: int) -> Address:
+        """Where a node serves clients; the founders' ports for each other come between."""
+        between = 0 if number <= len(DEMO_NODES_OF_BFT) and number in self._founders else len(DEMO_NODES_OF_BFT)
+        return HOST, self._port + number - 1 + between
+
+    def _access(self, *processes: Process) -> Access:
+        return Access([process.address for process in processes if process.end is None])
+
+    def _some_address(self) -> Address:
+        addresses = self._access(*self.processes).addresses
+        if not addresses:
+            raise CommandFailedError("no node runs that another could join")
+        return addresses[0]
+
+    def _was_removed(self, number: int) -> bool:
+        return number in self._numbers(f"node*.toml{_GONE}")
+
+    def _joined(self) -> list[int]:
+        return sorted(set(self._numbers("node*.toml")) - set(self._founders))
+
+    def _numbers(self, pattern: str) -> list[int]:
+        """The numbers in the names of files."""
+        found = (re.match(r"node(\d+)\.", path.name) for path in self.folder.glob(pattern))
+        return [int(name[1]) for name in found if name is not None]
+
+
+@contextmanager
+def changes_by_keys(cluster: Cluster, show: Callable[[str], None]) -> Iterator[None]:
+    """Grow and shrink the cluster by the lines of standard input, if it is a terminal or a pipe."""
+    loop, wanted = asyncio.get_running_loop(), asyncio.Queue[str]()
+
+    def read() -> None:
+        if not (data := os.read(descriptor, 1024)):
+            loop.remove_reader(descriptor)
+        for word in data.decode(errors="replace").split():
+            wanted.put_nowait(word)
+
+    async def change() -> None:
+        while True:
+            match await wanted.get():
+                case "+":
+                    show(await _outcome(cluster.grow()))
+                case "-":
+                    show(await _outcome(cluster.shrink()))
+                case other:
+                    show(f"{other!r}: type + or -")
+
+    try:
+        descriptor = sys.stdin.fileno()
+        if cluster.can_change:
+            loop.add_reader(descriptor, read)
+    except (OSError, ValueError, AttributeError):  # a file, or none
+        yield
+        return
+    changing = asyncio.ensure_future(change())
+    try:
+        yield
+    finally:
+        loop.remove_reader(descriptor)
+        changing.cancel()
+
+
+async def _outcome(change: Coroutine[Any, Any, str]) -> str:
+    try:
+        return await change
+    except CommandFailedError as error:
+        return f"not done: {error}"
+    except TimeoutError:
+        return f"not done within {CHANGE_PATIENCE_S:g} s"
