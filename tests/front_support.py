@@ -62,8 +62,9 @@ class RefusingBackend(MapBackend):
         super().__init__()
         self.outcome = outcome
 
-    def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: ARG002, FBT001
+    def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
         """Do nothing, and say so."""
+        self.submitted.append((write, payload))
         asyncio.get_running_loop().call_soon(done, self.outcome)
 
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from front_support import MapBackend, RefusingBackend, command, converse, serving
-from quorate.runtime.outcomes import NotDone, Unknown
+from quorate.membership.changes import encode_request, is_request
+from quorate.runtime.outcomes import Done, NotDone, Unknown
 from quorate.runtime.trust import client_context
 from quorate.store.front import MOST_EXTRA, Front, FrontSettings
 from tls_files import Authority
@@ -152,9 +153,60 @@ def test_a_password_is_asked_for() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("password", [None, "secret"])
+def test_only_the_operator_changes_the_members(password: str | None) -> None:
+    """Anybody who may read sees them; RESET makes an operator a client again; without a password all are operators."""
+    change, look = command("QUORATE.MEMBERS", "REMOVE", 3), command("QUORATE.MEMBERS", "list")
+    operator = command("AUTH", "operator", "trust me")
+
+    async def main() -> None:
+        backend = RefusingBackend(Done(b"{}"))
+        settings = FrontSettings(password, operator_password="trust me")  # noqa: S106  # a test's
+        async with serving(backend, settings) as (_, port):
+            enter = b"" if password is None else command("AUTH", password)
+            refused = await converse(port, enter + look + change + command("AUTH", "operator", "secret") + change)
+            answers = [line.split()[0] for line in refused.splitlines()]
+            assert answers[-5:] == [b"+OK", b"-NOPERM", b"-WRONGPASS", b"-NOPERM", b"+OK"]
+            entered = await converse(port, operator + change + command("RESET") + enter + change)
+            assert entered.splitlines()[:3] == [b"+OK", b"+OK", b"+RESET"]
+            assert entered.splitlines()[-2].startswith(b"-NOPERM only the operator may do this")
+            assert (await converse(port, look)).startswith(b"+OK" if password is None else b"-NOAUTH")
+        assert all(is_request(payload) for _, payload in backend.submitted)
+        async with serving(RefusingBackend(Done(b"{}"))) as (_, port):
+            assert await converse(port, change) == b"+OK\r\n" * 2
+
+    asyncio.run(main())
+
+
+def test_requests_about_members_are_answered_as_redis_answers() -> None:
+    """OK, a text or an error; not in a transaction, and not under BFT."""
+
+    async def main() -> None:
+        for reply, answer in (
+            (b"{}", b"+OK\r\n"),
+            (b'{"id": 4}', b'$9\r\n{"id": 4}\r\n'),
+            (b'{"error": "no such node"}', b"-ERR no such node\r\n"),
+        ):
+            backend = RefusingBackend(Done(reply))
+            async with serving(backend) as (_, port):
+                assert await converse(port, command("quorate.members", "PROMOTE", 4)) == answer + b"+OK\r\n"
+            assert backend.submitted == [(True, encode_request("promote", "4"))]
+        async with serving(backend) as (_, port):
+            queued = await converse(port, command("MULTI") + command("QUORATE.MEMBERS", "LIST") + command("EXEC"))
+            assert queued.splitlines()[1] == b"-ERR QUORATE.MEMBERS can't be part of a transaction"
+            assert queued.splitlines()[2].startswith(b"-EXECABORT")
+            alone = await converse(port, command("QUORATE.MEMBERS"))
+            assert alone.startswith(b"-ERR wrong number of arguments for 'quorate.members' command")
+        async with serving(backend, FrontSettings(members_change=False)) as (_, port):
+            fixed = await converse(port, command("QUORATE.MEMBERS", "LIST"))
+            assert fixed.startswith(b"-ERR the members of a BFT cluster can't change")
+
+    asyncio.run(main())
+
+
 def test_a_password_is_not_shown() -> None:
     """Neither in a log nor in a traceback that shows the settings."""
-    assert "secret" not in repr(FrontSettings(password="secret"))  # noqa: S106  # a test's
+    assert "secret" not in repr(FrontSettings("secret", operator_password="secret"))  # noqa: S106  # a test's
 
 
 def test_requests_have_a_limit_and_values_of_sixteen_mebibytes_are_within_it() -> None:

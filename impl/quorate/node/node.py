@@ -108,6 +108,7 @@ class Node:
             max_request_bytes=most + REQUEST_OVERHEAD,
             max_client_bytes=configuration.max_client_bytes,
             idle_timeout_s=configuration.idle_timeout_s,
+            members_change=configuration.bft is None,
         )
 
     # quorate.store.front.Backend

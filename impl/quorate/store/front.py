@@ -45,7 +45,7 @@ class Backend(Protocol):
 class FrontSettings:
     """The passwords of clients and of operators, and the limits on clients, values and requests.
 
-    Without a password for operators every client may do what operators do.
+    Without a password for operators every client may do what operators do. Only under BFT no members change.
 
     `max_request_bytes` counts all headers. A client may hold about three times `max_request_bytes` of memory, and the
     replies that it hasn't read; all clients together `max_client_bytes` of requests, beside the allowance of each
@@ -61,6 +61,7 @@ class FrontSettings:
     max_request_bytes: int = MOST_VALUE_BYTES + REQUEST_OVERHEAD
     max_client_bytes: int = 256 << 20
     idle_timeout_s: float | None = None
+    members_change: bool = True
 
 
 class Front:
@@ -69,7 +70,7 @@ class Front:
     def __init__(self, backend: Backend, settings: FrontSettings, exports: Exports | None = None) -> None:
         """Prepare the front; nothing happens before `start`. Without `exports` there are no backups."""
         self.exports = exports
-        self.members_change = exports is not None  # as backups, under Raft only
+        self.members_change = settings.members_change
         self.budget = Budget(settings.max_client_bytes)
         self._backend = backend
         self._settings = settings
