@@ -18,7 +18,7 @@ from quorate.membership import register_file
 from quorate.membership.claim import Claim
 from quorate.membership.folders import DATABASE, make_folders
 from quorate.membership.register import Refused, Register, form, hear
-from quorate.raft import Config, restart
+from quorate.raft import Config, Configuration, restart
 from quorate.raft.log import Log
 from quorate.raft.messages import Entry
 from quorate.raft.output import Durable, Persist
@@ -188,13 +188,13 @@ def test_what_cannot_be_restored_leaves_nothing(tmp_path: Path) -> None:
 # Nodes that are stopped.
 
 
-def hold(folder: Path, member: int, entries: list[Entry], term: int) -> None:
+def hold(folder: Path, member: int, entries: list[Entry], term: int, members: tuple[int, ...] = (1, 2, 3)) -> None:
     """Put entries into the log of a member's folder."""
 
     async def write(storage: SqliteStorage) -> None:
         await storage.write([Persist(term, None, 1, tuple(entries))])
 
-    with closing(SqliteStorage.open(folder / DATABASE, member, (1, 2, 3))) as storage:
+    with closing(SqliteStorage.open(folder / DATABASE, member, members)) as storage:
         asyncio.run(write(storage))
 
 
@@ -238,8 +238,39 @@ def test_a_replaced_storage_that_has_not_caught_up_is_none_of_a_majority(tmp_pat
     register = register_file.read(path)
     assert register is not None
     register_file.save(path, replace(register, after_term=1))
-    with pytest.raises(BackupError, match="the folders of 1 of the nodes 1, 2, 3"):
+    with pytest.raises(BackupError, match="the folders of 1 of the nodes 1, 2, 3 don't tell"):
         backup_of([made[1], made[2]], partial=False, report=no_report)
+
+
+def test_members_that_have_changed_are_counted_as_the_best_log_says(tmp_path: Path) -> None:
+    """Nodes 3 and 2 were replaced by 4 and 5, one after the other; a majority of the founders is none any more."""
+    made = make_folders(tmp_path, "shop", (1, 2, 3))
+    first = Entry(1, None, Configuration((1, 2, 4)))
+    second = Entry(1, None, Configuration((1, 4, 5)))
+    hold(made[1], 1, [put(b"a", 1), first, second, put(b"b", 1)], 1)
+    hold(made[2], 2, [put(b"a", 1), first], 1)
+    hold(made[3], 3, [put(b"a", 1)], 1)
+    with pytest.raises(BackupError, match="the folders of 1, 2, 3 of the nodes 1, 4, 5 don't tell"):
+        backup_of([made[1], made[2], made[3]], partial=False, report=no_report)
+    with pytest.raises(BackupError, match="the folders of 2, 3 of the nodes 1, 2, 4 don't tell"):
+        backup_of([made[2], made[3]], partial=False, report=no_report)
+    founder = register_file.read(register_file.path_of(made[1] / DATABASE))
+    assert founder is not None
+    joined = tmp_path / "joined"
+    joined.mkdir()
+    with closing(SqliteStorage.open(joined / DATABASE, 4, (), incarnation=b"4" * 16)):
+        pass
+    register = Register("shop", 4, (), b"4" * 16, cluster_id=founder.cluster_id, joined=True)
+    register_file.save(register_file.path_of(joined / DATABASE), register)
+    hold(joined, 4, [put(b"a", 1), first, second], 1, members=())
+    backup = backup_of([made[1], joined], partial=False, report=no_report)
+    assert (backup.label.nodes, backup.label.whole) == ((1, 4, 5), True)
+    assert keys_in(backup, b"a", b"b") == [b"a", b"b"]
+    file = written(tmp_path / "backup", backup)
+    folders, _ = restore(file, tmp_path / "restored", None, None)
+    assert set(folders) == {1, 4, 5}
+    with closing(SqliteStorage.open(folders[5] / DATABASE, 5, (1, 4, 5))) as storage:
+        assert restart(Config((1, 4, 5)), 5, storage.load()).configuration == Configuration((1, 4, 5))
 
 
 def test_members_of_two_clusters_are_not_counted_together(tmp_path: Path) -> None:
