@@ -146,6 +146,11 @@ class RealNode:
         self._process = None
         return status
 
+    def end(self) -> None:
+        """Have it end in order, if it runs."""
+        if self._process is not None:
+            assert self.stop() == 0
+
     async def replaced(self) -> tuple[int, str]:
         """`quorate replace` with the options of this node: its exit status, and what it says."""
         command = [QUORATE, "replace", *self._command[2:]]

@@ -52,6 +52,7 @@ SMALL = (
     RaftBounds(in_flight=3, max_log=1, proposals=1, reads=3),
     replace(SERVED, servers=2),
     replace(SERVED, servers=2, max_term=1, snapshots=1),
+    RaftBounds(members="12+3", changes="123,12", in_flight=2, max_log=2, proposals=0, snapshots=1, no_op=True),
 )
 
 
@@ -200,10 +201,11 @@ class Agreement:
         return (explain(window.step()) is not None) is whole
 
     def system(self, bounds: RaftBounds, held: int) -> System:
-        """The core within `bounds`, where all logs begin with `held` entries of term 1."""
-        begun = Durable(int(held > 0), None, Log().append((Entry(1, None),) * held))
+        """The core within `bounds`, where all logs begin with `held` entries of term 1, the first with the members."""
         higher = replace(bounds, max_term=bounds.max_term + int(held > 0), max_log=bounds.max_log + held)
         system = Conformance().system(higher)
+        members = system.initial[0].state.configuration if bounds.changes else None
+        begun = Durable(int(held > 0), None, Log().append((Entry(1, None, members), *[Entry(1, None)] * held)[:held]))
         initial = tuple(CoreNode(restart(s.state.config, s.state.id, begun)) for s in system.initial)
         agree = StepInvariant("WindowsAgree", "a window is explained if and only if the whole is", self.holds)
         return replace(system, initial=initial, invariants=(agree,))

@@ -57,7 +57,10 @@ class LocatedLine:
 
 @dataclass(frozen=True, slots=True)
 class TracePart:
-    """One file of a trace, numbered in the order in which they were written."""
+    """One file of a trace, numbered in the order in which they were written.
+
+    `members` founded the cluster; a node that joined it later begins without any.
+    """
 
     path: Path
     size: int
@@ -96,7 +99,7 @@ class TraceFile:
 
     @property
     def members(self) -> tuple[NodeId, ...]:
-        """The members of its cluster."""
+        """The founders of its cluster, none if it joined later."""
         return self.parts[0].members
 
     def lines(self) -> Iterator[LocatedLine]:
@@ -236,11 +239,18 @@ def trace_files(folder: Path) -> tuple[TraceFile, ...]:
     for before, after in pairwise(parts):
         if (before.node, before.number) == (after.node, after.number):
             raise UnusableSystemError(f"{before.path.name} and {after.path.name} are both traces of node {after.node}")
+        if before.node == after.node and before.members != after.members:
+            raise _two_clusters(before, after)
+    for before, after in pairwise(part for part in parts if part.members):
         if before.members != after.members:
-            raise UnusableSystemError(
-                f"{before.path.name} and {after.path.name} are of two clusters: {before.members} and {after.members}"
-            )
+            raise _two_clusters(before, after)
     return tuple(TraceFile(tuple(of_one)) for _, of_one in groupby(parts, key=lambda part: part.node))
+
+
+def _two_clusters(one: TracePart, other: TracePart) -> UnusableSystemError:
+    return UnusableSystemError(
+        f"{one.path.name} and {other.path.name} are of two clusters: {one.members} and {other.members}"
+    )
 
 
 def _open(path: Path) -> TracePart | None:
@@ -260,6 +270,6 @@ def _open(path: Path) -> TracePart | None:
             pass
         case _:
             raise UnusableSystemError(f"{path}: no trace: its first line doesn't say who started")
-    if node not in members:
+    if members and node not in members:
         raise UnusableSystemError(f"{located.place}: node {node} is not among the members {members}")
     return TracePart(path, size, node, members, number)

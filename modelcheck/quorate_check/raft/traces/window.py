@@ -18,14 +18,18 @@ Rounds of reads are compared for equality, copied, counted up by 1 and set to 0.
 as well: 0 stays, and of each two neighbours the later one is by 1 or by 2 greater, as it was by 1 or by more.
 
 What a snapshot covers is in the specification's log, though not in the code's. It is what any server applied at those
-indices. Where the trace doesn't show that, because it begins with a snapshot, it is assumed to be what the step's own
-messages and snapshots say.
+indices; where the trace doesn't show that, since it begins with a snapshot, it is what the step's own messages and
+snapshots say.
+
+Actions also read the last configuration of a log, and compare its index with the commit index. So the entry with it is
+in the window. If a snapshot covers that, the snapshot's last entry, in every log and message, stands for it: it is
+committed, too, and whoever has it has the same configuration.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 from typing import Final
@@ -44,11 +48,13 @@ from quorate.raft import (
     Output,
     PreVote,
     RequestVote,
+    Snapshot,
     State,
 )
 from quorate.raft.log import BLOCK
 from quorate_check.raft.conformance.explain import Cause, LocalStep
 from quorate_check.raft.conformance.mapping import ROLES, map_configuration, map_message
+from quorate_check.raft.traces.numbering import renumbered, runs_of
 from quorate_check.raft.traces.server import TracedServer
 from quorate_spec.raft import messages as spec
 from quorate_spec.raft.state import Answered, Applied, Disk, Progress, progress
@@ -104,16 +110,17 @@ class Piece:
 def mentioned_indices(step: ServerStep) -> Iterator[int]:
     """Yield the indices that a step mentions."""
     for server in (step.before, step.after):
-        state = server.state
-        yield from (state.log.snapshot_index, state.log.last_index, state.commit_index, server.highest_applied)
+        state, log = server.state, server.state.log
+        yield from (log.snapshot_index, log.configuration_index, log.last_index)
+        yield from (state.commit_index, server.highest_applied, state.reads.index)
         yield from (index - 1 for index in state.next_index)
         yield from state.match_index
-        yield state.reads.index
     if step.output is not None and step.output.reads is not None:
         yield step.output.reads.index
     yield first_difference(step.before.state.log, step.after.state.log)
     for log in step.stalled_logs:
-        yield from (log.snapshot_index, log.last_index, first_difference(step.before.state.log, log))
+        difference = first_difference(step.before.state.log, log)
+        yield from (log.snapshot_index, log.configuration_index, log.last_index, difference)
     for message in step.messages:
         match message:
             case PreVote(last_log_index=index) | RequestVote(last_log_index=index):
@@ -154,6 +161,9 @@ class Window:
     def __init__(self, original: ServerStep, applied_entry: AppliedEntry) -> None:
         self.original, self._applied_entry = original, applied_entry
         self._before, self._after = original.before.state, original.after.state
+        self._configurations = {
+            (each.last_included_index, each.last_included_term): each.configuration for each in self._snapshots()
+        }
         near = {each for index in mentioned_indices(original) for each in (index - 1, index, index + 1)} | {1}
         indices = sorted(index for index in near if index > 0)
         gaps = [(low + 1, high - 1) for low, high in pairwise(indices) if high - low > 1]
@@ -164,7 +174,7 @@ class Window:
                     indices += range(first, last + 1)
             indices.sort()
         self.indices = indices
-        self._rounds = _renumbered(_rounds(original))
+        self._rounds = renumbered(_rounds(original))
         self._values: dict[bytes | None, spec.Value] | None = {}
 
     def step(self, *, values: bool = False) -> LocalStep:
@@ -191,8 +201,14 @@ class Window:
 
     def __str__(self) -> str:
         """The original indices of the window's indices; empty if they are the same."""
-        runs = tuple(_runs(self.indices))
+        runs = tuple(runs_of(self.indices))
         return ", ".join(f"{self._index(a)}-{self._index(b)} for {a}-{b}" for a, b in runs) if len(runs) > 1 else ""
+
+    def _snapshots(self) -> Iterator[Snapshot]:
+        """Yield the snapshots of the logs and the messages."""
+        logs = (self._before.log, self._after.log, *self.original.stalled_logs)
+        yield from (log.snapshot for log in logs if log.snapshot is not None)
+        yield from (m.snapshot for m in self.original.messages if isinstance(m, InstallSnapshot))
 
     # Which gaps may be left out.
 
@@ -200,9 +216,7 @@ class Window:
         """Yield every piece of a log in the step, except those that must equal one of these."""
         before, after = self._before.log, self._after.log
         others = (*(() if after is before else (after,)), *self.original.stalled_logs)
-        snapshots = [m.snapshot.last_included_index for m in self.original.messages if isinstance(m, InstallSnapshot)]
-        snapshots += [log.snapshot_index for log in (before, *others)]
-        yield Piece(1, max(snapshots), self._compacted)
+        yield Piece(1, max((index for index, _ in self._configurations), default=0), self._compacted)
         yield Piece(before.first_index, before.last_index, before.slice)
         for log in others:
             yield Piece(log.first_index, before.snapshot_index, log.slice)
@@ -242,25 +256,27 @@ class Window:
     def _index(self, index: int) -> int:
         return bisect_right(self.indices, index)
 
-    def _entry(self, entry: Entry) -> spec.Entry:
+    def _entry(self, index: int, entry: Entry) -> spec.Entry:
         command: spec.Value = entry.command
-        if self._values is not None:
+        if self._values is not None and command is not None:
             command = self._values.setdefault(entry.command, len(self._values))
-        config = None if entry.configuration is None else map_configuration(entry.configuration)
+        configuration = entry.configuration or self._configurations.get((index, entry.term))
+        config = None if configuration is None else map_configuration(configuration)
         return spec.Entry(entry.term, command, config)
 
     def _part(self, first: int, last: int) -> list[int]:
         return self.indices[bisect_right(self.indices, first - 1) : bisect_right(self.indices, last)]
 
     def _entries(self, first: int, entries: tuple[Entry, ...]) -> tuple[spec.Entry, ...]:
-        return tuple(self._entry(entries[i - first]) for i in self._part(first, first + len(entries) - 1))
+        return tuple(self._entry(i, entries[i - first]) for i in self._part(first, first + len(entries) - 1))
 
     def _log(self, log: Log) -> tuple[spec.Entry, ...]:
-        runs = [log.slice(first, last) for first, last in _runs(self._part(log.first_index, log.last_index))]
-        return (*self._snapshot(log.snapshot_index), *map(self._entry, chain.from_iterable(runs)))
+        part = self._part(log.first_index, log.last_index)
+        entries = chain.from_iterable(log.slice(first, last) for first, last in runs_of(part))
+        return (*self._snapshot(log.snapshot_index), *map(self._entry, part, entries))
 
     def _snapshot(self, last: int) -> tuple[spec.Entry, ...]:
-        return tuple(self._entry(self._applied_entry(i) or self._entry_of_step(i)) for i in self._part(1, last))
+        return tuple(self._entry(i, self._applied_entry(i) or self._entry_of_step(i)) for i in self._part(1, last))
 
     def _entry_of_step(self, index: int) -> Entry:
         """Return the entry at `index` as the step's own logs and messages have it, for want of an applied one."""
@@ -291,7 +307,7 @@ class Window:
             entry = (
                 output.apply[position] if position >= 0 else self._applied_entry(index) or self._entry_of_step(index)
             )
-            mapped = self._entry(entry)
+            mapped = self._entry(index, entry)
             yield Applied(mapped.term, mapped.value, self._after.current_term, mapped.config)
 
     def _new_answers(self) -> Iterator[Answered]:
@@ -365,14 +381,6 @@ class Window:
                 return map_message(message)
 
 
-def _renumbered(rounds: Iterable[int]) -> dict[int, int]:
-    """Return the smallest numbers with the same order, the same neighbours and the same 0."""
-    numbers = {0: 0}
-    for earlier, later in pairwise(sorted({0, *rounds})):
-        numbers[later] = numbers[earlier] + min(2, later - earlier)
-    return numbers
-
-
 def _rounds(step: ServerStep) -> Iterator[int]:
     """Yield the rounds of reads that a step mentions."""
     yield from (step.before.state.reads.number, step.after.state.reads.number)
@@ -381,13 +389,6 @@ def _rounds(step: ServerStep) -> Iterator[int]:
     for message in step.messages:
         if isinstance(message, ConfirmLeadership | LeadershipConfirmed):
             yield message.round
-
-
-def _runs(indices: list[int]) -> Iterator[tuple[int, int]]:
-    """Yield the first and the last of each run of consecutive numbers among ascending indices."""
-    cuts = [position for position in range(1, len(indices)) if indices[position] != indices[position - 1] + 1]
-    for start, end in pairwise([0, *cuts, len(indices)] if indices else []):
-        yield indices[start], indices[end - 1]
 
 
 def _piece(first: int, entries: tuple[Entry, ...]) -> Piece:
