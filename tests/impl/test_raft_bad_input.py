@@ -30,6 +30,7 @@ from quorate.raft import (
     RequestVoteReply,
     Snapshot,
     State,
+    TimeoutNow,
     step,
 )
 
@@ -50,6 +51,7 @@ GOOD: list[Message] = [
     InstallSnapshotReply(2, 1, 3, match_index=2),
     ConfirmLeadership(2, 1, 4, 1),
     LeadershipConfirmed(2, 1, 3, 1),
+    TimeoutNow(2, 1, 4),
 ]
 
 BAD_ENVELOPE: list[tuple[str, object]] = [

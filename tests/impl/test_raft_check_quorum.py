@@ -173,7 +173,7 @@ def test_who_stands_for_the_leader_is_heard(state: State) -> None:
 
 def test_whom_the_leader_asks_to_stand_says_so() -> None:
     """Who stands because it hears of no leader doesn't."""
-    asked = step(FOLLOWER, TimeoutNow()).send_when_durable
+    asked = receive(FOLLOWER, TimeoutNow(2, 1, 1)).send_when_durable
     assert asked == tuple(RequestVote(1, peer, 2, 1, 1, transfer=True) for peer in (2, 3))
     timed_out = step(FOLLOWER, ElectionTimeout()).send_when_durable
     assert timed_out == tuple(RequestVote(1, peer, 2, 1, 1) for peer in (2, 3))

@@ -171,7 +171,8 @@ def test_only_a_voter_stands() -> None:
         for pre_vote in (False, True):
             state = server(1, 1, log_with(configuration), replace(THREE, pre_vote=pre_vote))
             assert step(state, ElectionTimeout()).state == state
-            assert step(state, TimeoutNow()).state == state
+            following = replace(state, leader_id=2)
+            assert after(following, TimeoutNow(2, 1, 1)) == following
     outgoing = server(1, 1, log_with(Configuration((2, 3), (1, 2))), replace(THREE, pre_vote=True))
     asked = step(outgoing, ElectionTimeout()).send_now
     assert asked == (PreVote(1, 2, 2, 1, 1), PreVote(1, 3, 2, 1, 1)), "an outgoing voter has its vote yet"

@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from impl_cluster import FIVE, THREE, Cluster, after, entries_of, leader, log_of, receive, server
+from impl_cluster import FIVE, THREE, Cluster, after, log_of, receive, server
 from quorate.raft import (
     AppendEntries,
     Config,
     ElectionTimeout,
     HeartbeatTimeout,
-    Output,
     PreVote,
     PreVoteReply,
     Propose,
@@ -18,7 +17,6 @@ from quorate.raft import (
     RequestVoteReply,
     Role,
     State,
-    TimeoutNow,
     step,
 )
 
@@ -127,12 +125,3 @@ def test_a_cluster_of_one_asks_nobody() -> None:
     (vote,) = output.send_when_durable
     assert (output.send_now, vote.dest, output.state.role) == ((), 1, Role.CANDIDATE)
     assert receive(output.state, vote).state.role is Role.LEADER
-
-
-def test_whom_the_leader_hands_over_to_stands_without_asking_first() -> None:
-    """§3.10 of the dissertation: the others believe in the leader yet, and would refuse; who leads ignores it."""
-    follower = after(server(config=PRE_VOTE), AppendEntries(2, 1, 1, 0, 0, entries_of(1), 1))
-    output = step(follower, TimeoutNow())
-    assert output.state.role is Role.CANDIDATE
-    assert output.send_when_durable == tuple(RequestVote(1, peer, 2, 1, 1, transfer=True) for peer in (2, 3))
-    assert step(leader(2), TimeoutNow()) == Output(leader(2))

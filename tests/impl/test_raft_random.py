@@ -33,7 +33,7 @@ from quorate.raft import (
     SnapshotTaken,
     State,
     StepDown,
-    TimeoutNow,
+    TransferLeadership,
 )
 
 CONFIGS = [
@@ -79,7 +79,7 @@ class History:
                     assert state.log.slice(index, index) == (entry,), "Leader Completeness"
         else:
             assert (state.next_index, state.match_index, state.durable_index) == ((), (), 0)
-            assert state.reads == ReadRound()
+            assert (state.reads, state.transfer_target) == (ReadRound(), None)
         assert (state.role in {Role.CANDIDATE, Role.PRE_CANDIDATE}) == bool(state.votes_granted)
         for index in range(state.log.first_index, state.commit_index + 1):
             (entry,) = state.log.slice(index, index)
@@ -100,7 +100,7 @@ class Walk:
     def run(self, steps: int) -> None:
         """Some steps of any kind, each checked."""
         kinds = ["deliver"] * 20 + ["flush"] * 10 + ["propose"] * 4 + ["read"] * 2
-        kinds += ["beat", "timeout", "snapshot", "crash", "step down"]
+        kinds += ["beat", "timeout", "snapshot", "crash", "step down", "transfer"]
         for _ in range(steps):
             kind = self.random.choice(kinds)
             if kind == "deliver":
@@ -126,8 +126,11 @@ class Walk:
         match kind:
             case "flush":
                 return bool(node.queue)
-            case "propose" | "read" | "beat" | "step down":
+            case "read" | "beat" | "step down":
                 return node.state.role is Role.LEADER
+            case "propose" | "transfer":
+                has_peers = kind == "propose" or len(node.config.members) > 1
+                return node.state.role is Role.LEADER and node.state.transfer_target is None and has_peers
             case "snapshot":
                 return node.state.last_applied > node.state.log.snapshot_index
             case _:
@@ -155,9 +158,11 @@ class Walk:
                 self.happen(node.id, HeartbeatTimeout())
             case "timeout":
                 heard = Hear(self.random.choice(node.config.members))
-                self.happen(node.id, self.random.choice((ElectionTimeout(), TimeoutNow(), heard)))
+                self.happen(node.id, self.random.choice((ElectionTimeout(), heard)))
             case "step down":
                 self.happen(node.id, StepDown())
+            case "transfer":
+                self.happen(node.id, TransferLeadership(self.random.choice(node.state.peers)))
             case "snapshot":
                 index = self.random.randint(node.state.log.first_index, node.state.last_applied)
                 term = node.state.log.term_at(index)

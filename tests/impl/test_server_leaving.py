@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 import quick_loop
-from quorate.raft import AppendEntries, NodeId, PreVote
+from quorate.raft import AppendEntries, NodeId, PreVote, TimeoutNow
 from quorate.raft_server.interfaces import PeerMessage
-from quorate.raft_server.messages import Resigned
 from quorate.raft_server.settings import Settings
 from quorate.runtime.outcomes import Done
 from servers import WIRE_S, Servers
@@ -75,7 +74,7 @@ def test_it_hands_over_to_a_follower_with_the_whole_log(late: tuple[NodeId, ...]
         is_cut = len(late) <= 2  # a majority has it all without them
         await leaving
         assert loop.time() - began < SETTINGS.election_timeout_s, "it waited for nobody else"
-        ((heir, _),) = [each for each in servers.wires[me].sent if isinstance(each[1], Resigned)]
+        (heir,) = {peer for peer, message in servers.wires[me].sent if isinstance(message, TimeoutNow)}
         assert servers.by_id[heir].state.log.last_index >= leader.state.log.last_index
         assert servers.leaders == [heir]
 

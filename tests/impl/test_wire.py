@@ -17,7 +17,6 @@ from quorate.raft_server.messages import (
     ChunkTaken,
     Farewell,
     Forward,
-    Resigned,
     SignOfLife,
     SnapshotChunk,
     StateDigest,
@@ -58,7 +57,7 @@ messages: st.SearchStrategy[Spoken] = st.one_of(
     st.builds(Forward, naturals, st.booleans(), payloads),
     st.builds(Answer, naturals, st.builds(Done, payloads) | st.builds(NotDone, texts) | st.builds(Unknown, texts)),
     st.builds(SignOfLife, naturals, st.booleans()),
-    st.builds(Resigned, naturals),
+    st.builds(raft.TimeoutNow, *[naturals] * 3),
     st.builds(Farewell, st.booleans()),
     st.builds(SnapshotChunk, *[naturals] * 4, payloads, naturals, payloads, configurations),
     st.builds(ChunkTaken, payloads, naturals),
@@ -80,7 +79,7 @@ ONE_OF_EACH: list[Spoken] = [
     Answer(1, Unknown("why")),
     raft.ConfirmLeadership(1, 2, 3, 4),
     raft.LeadershipConfirmed(1, 2, 3, 4),
-    Resigned(1),
+    raft.TimeoutNow(1, 2, 3),
     Farewell(reply=True),
     SignOfLife(1, reply=True),
     SnapshotChunk(1, 2, 3, 4, b"digest", 5, b"data"),
@@ -88,8 +87,8 @@ ONE_OF_EACH: list[Spoken] = [
     StateDigest(1, b"digest"),
 ]
 # As they have been since version 1; in version 2 a claim has a field more, 3 has farewells, in 4 confirmations of
-# leadership are the core's, and signs of life kinds of their own, in 5 a request for a vote has a flag, and in 6
-# entries and snapshots have configurations. Who changes this changes WIRE_VERSION.
+# leadership are the core's, and signs of life kinds of their own, in 5 a request for a vote has a flag, in 6
+# entries and snapshots have configurations, and 7 has TimeoutNow. Who changes this changes WIRE_VERSION.
 ON_THE_WIRE = [
     [1, 1, 2, 3, 4, 5],
     [2, 1, 2, 3, False],
@@ -105,7 +104,7 @@ ON_THE_WIRE = [
     [12, 1, "why"],
     [13, 1, 2, 3, 4],
     [14, 1, 2, 3, 4],
-    [15, 1],
+    [15, 1, 2, 3],
     [16, True],
     [17, 1, True],
     [18, 1, 2, 3, 4, b"digest", 5, b"data", None],
@@ -160,7 +159,7 @@ def test_every_kind_of_message_has_its_place_on_the_wire() -> None:
 @pytest.mark.parametrize(("message", "array"), list(zip(ONE_OF_EACH, ON_THE_WIRE, strict=True)))
 def test_the_format_is_the_one_of_this_version(message: Spoken, array: object) -> None:
     """Two programs of one WIRE_VERSION understand each other."""
-    assert WIRE_VERSION == 6
+    assert WIRE_VERSION == 7
     assert msgspec.msgpack.decode(encode(message)) == array
     assert decode(msgspec.msgpack.encode(array)) == message
 

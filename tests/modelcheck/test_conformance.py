@@ -129,6 +129,7 @@ def test_together_the_bounds_use_every_action_of_the_specification() -> None:
         RaftBounds(in_flight=3, max_log=1, proposals=1, reads=1),
         replace(SERVED, servers=2, max_term=1),
         RaftBounds(network=NetworkKind.ANY, members="1+23", max_term=1, max_log=3, changes="123"),
+        RaftBounds(network=NetworkKind.ANY, servers=2, max_log=1, proposals=1, transfers=1),
     )
     for each in bounds:
         explore(conformance.system(each), LIMITS)

@@ -94,6 +94,7 @@ def test_every_action_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
         replace(TWO, max_rounds=1),
         replace(TWO, in_flight=1, stalls=True),
         SpecBounds(members="1+23", max_term=1, max_log=3, in_flight=1, changes="123"),
+        replace(TWO, in_flight=1, transfers=True),
     ):
         explore(bounds.system())
     assert taken == set(names) - {"drop_message"}

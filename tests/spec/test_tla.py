@@ -115,8 +115,8 @@ def test_tlc_sees_raft_refine_consensus(folder: Path) -> None:
     cfg = (folder / "RaftRefinesConsensus.cfg").read_text(encoding="utf-8")
     stalling = cfg.replace("MaxLog = 2", "MaxLog = 1").replace("WithStall = FALSE", "WithStall = TRUE")
     (folder / "X.cfg").write_text(stalling, encoding="utf-8")
-    bounds = SpecBounds(servers=2, in_flight=1, max_entries=2, symmetry=False, stalls=True).with_every_fault()
-    found = explore(bounds.system())
+    bounds = SpecBounds(servers=2, in_flight=1, max_entries=2, symmetry=False, stalls=True, transfers=True)
+    found = explore(bounds.with_every_fault().system())
     assert counted(tlc("RaftRefinesConsensus.tla", "X.cfg", folder)) == (sum(found.levels), len(found.levels))
 
 

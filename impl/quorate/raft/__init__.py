@@ -4,7 +4,15 @@ Start with `node.py`, the dispatcher, and `output.py`, the contract between the 
 """
 
 from quorate.raft.configuration import Configuration, NodeId
-from quorate.raft.errors import ChangeRefused, LocalError, NotLeader, RaftError, RemoteError
+from quorate.raft.errors import (
+    ChangeRefused,
+    LocalError,
+    NotLeader,
+    RaftError,
+    RemoteError,
+    TransferRefused,
+    TransferUnderWay,
+)
 from quorate.raft.events import (
     ChangeMembers,
     ElectionTimeout,
@@ -17,7 +25,7 @@ from quorate.raft.events import (
     Receive,
     SnapshotTaken,
     StepDown,
-    TimeoutNow,
+    TransferLeadership,
 )
 from quorate.raft.log import Log
 from quorate.raft.messages import (
@@ -34,6 +42,7 @@ from quorate.raft.messages import (
     RequestVote,
     RequestVoteReply,
     Snapshot,
+    TimeoutNow,
 )
 from quorate.raft.node import restart, step
 from quorate.raft.output import ConfirmedReads, Durable, Output, Persist
@@ -81,6 +90,9 @@ __all__ = [
     "State",
     "StepDown",
     "TimeoutNow",
+    "TransferLeadership",
+    "TransferRefused",
+    "TransferUnderWay",
     "restart",
     "step",
 ]

@@ -13,9 +13,9 @@ doesn't look at its own, and learners vote, too: the configuration that they are
 
 from dataclasses import replace
 
-from quorate.raft import check_quorum, reconfiguration, replication, roles
+from quorate.raft import check_quorum, reconfiguration, replication, roles, transfer
 from quorate.raft.configuration import NodeId
-from quorate.raft.messages import PreVote, PreVoteReply, RequestVote, RequestVoteReply
+from quorate.raft.messages import PreVote, PreVoteReply, RequestVote, RequestVoteReply, TimeoutNow
 from quorate.raft.output import Output
 from quorate.raft.state import Role, State
 
@@ -25,17 +25,15 @@ def on_election_timeout(state: State) -> Output:
     if state.role is Role.LEADER:
         if not check_quorum.keeps_office(state):
             return on_step_down(state)
-        return Output(reconfiguration.begin_round(check_quorum.count_anew(state)))
+        return Output(reconfiguration.begin_round(check_quorum.count_anew(transfer.give_up(state))))
     if not state.configuration.is_voter(state.id):
         return Output(state)
     return _ask_first(state) if state.config.pre_vote else _stand(state)
 
 
-def on_timeout_now(state: State) -> Output:
-    """The server to which the leader transfers leadership becomes a candidate at once (§3.10 of the dissertation)."""
-    if state.role is Role.LEADER or not state.configuration.is_voter(state.id):
-        return Output(state)
-    return _stand(state, transfer=True)
+def on_timeout_now(state: State, message: TimeoutNow) -> Output:
+    """The target of a transfer becomes a candidate at once (§3.10 of the dissertation)."""
+    return _stand(state, is_asked=True) if transfer.heeds(state, message) else Output(state)
 
 
 def on_step_down(state: State) -> Output:
@@ -98,7 +96,7 @@ def _ask_first(state: State) -> Output:
     return Output(state, send_now=questions, reset_election_timer=True)
 
 
-def _stand(state: State, *, transfer: bool = False) -> Output:
+def _stand(state: State, *, is_asked: bool = False) -> Output:
     state = roles.become_candidate(state)
     if _has_quorum(state):
         # Nobody's vote is needed, but the own one on disk: else it could lead this term again after a crash.
@@ -106,7 +104,7 @@ def _stand(state: State, *, transfer: bool = False) -> Output:
         return Output(state, send_when_durable=(vote,), reset_election_timer=True)
     log, term = state.log, state.current_term
     last = log.last_index, log.last_term
-    requests = tuple(RequestVote(state.id, peer, term, *last, transfer) for peer in _other_voters(state))
+    requests = tuple(RequestVote(state.id, peer, term, *last, is_asked) for peer in _other_voters(state))
     return Output(state, send_when_durable=requests, reset_election_timer=True)
 
 

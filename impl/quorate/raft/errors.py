@@ -41,3 +41,11 @@ class ChangeRefused(LocalError):  # noqa: N818  # names what happened, as NotLea
     def __init__(self, why: str, *, soon: bool = False) -> None:
         super().__init__(why)
         self.soon = soon
+
+
+class TransferRefused(LocalError):  # noqa: N818  # names what happened, as NotLeader does
+    """A leader can't transfer its leadership to this server now, or not at all; `str(error)` is the reason."""
+
+
+class TransferUnderWay(LocalError):  # noqa: N818  # names a condition, as NotLeader does
+    """A leader that transfers its leadership accepts no proposals; the next leader will, or this one again soon."""

@@ -18,15 +18,7 @@ class Receive:
 class ElectionTimeout:
     """An election timeout has passed: without word of a leader, or, at a leader, since the last such event.
 
-    A leader checks whether a quorum has answered it meanwhile (CheckQuorum); without that option it ignores this event.
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class TimeoutNow:
-    """The leader of this term transfers leadership to this server (§3.10 of the dissertation); a leader ignores it.
-
-    There is no pre-vote: other servers, which still know a leader, would refuse it.
+    A leader checks whether a quorum has answered it meanwhile (CheckQuorum), and gives up a transfer of its leadership.
     """
 
 
@@ -56,6 +48,13 @@ class ChangeMembers:
     voters: tuple[NodeId, ...]
     learners: tuple[NodeId, ...] = ()
     contacts: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferLeadership:
+    """An operator, or a driver that is about to stop, wants `target` to lead instead of this server (transfer.py)."""
+
+    target: NodeId
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +88,11 @@ class StepDown:
 Event: TypeAlias = (
     Receive
     | ElectionTimeout
-    | TimeoutNow
     | Hear
     | HeartbeatTimeout
     | Propose
     | ChangeMembers
+    | TransferLeadership
     | ReadRequest
     | Persisted
     | SnapshotTaken

@@ -6,7 +6,8 @@ Deviations from Figure 2 and Figure 13 of the paper:
 - An AppendEntriesReply has the last index that it acknowledges (`match_index`), or the conflict (`conflict_term`,
   `conflict_index`: the faster backtracking at the end of §5.3).
 - A snapshot travels whole, not in chunks.
-- PreVote and PreVoteReply are from §9.6 of Ongaro's dissertation, ConfirmLeadership and LeadershipConfirmed from §6.4.
+- PreVote and PreVoteReply are from §9.6 of Ongaro's dissertation, ConfirmLeadership and LeadershipConfirmed from §6.4,
+  TimeoutNow from §3.10.
 
 Fields that a reply doesn't need are 0 or None, so that equivalent replies are equal values.
 """
@@ -159,6 +160,15 @@ class LeadershipConfirmed:
     round: int
 
 
+@dataclass(frozen=True, slots=True)
+class TimeoutNow:
+    """The leader of `term` asks the receiver, which has its whole log, to stand for election at once (§3.10)."""
+
+    source: NodeId
+    dest: NodeId
+    term: int
+
+
 Message: TypeAlias = (
     PreVote
     | PreVoteReply
@@ -170,4 +180,5 @@ Message: TypeAlias = (
     | InstallSnapshotReply
     | ConfirmLeadership
     | LeadershipConfirmed
+    | TimeoutNow
 )

@@ -1,11 +1,8 @@
-"""The dispatcher of events: the rules about terms are here, all other rules in the modules of their topics.
-
-This core, and the checks of it, leave out all of a transfer of leadership but its last step (TimeoutNow).
-"""
+"""The dispatcher of events: the rules about terms are here, all other rules in the modules of their topics."""
 
 from typing import assert_never
 
-from quorate.raft import check_quorum, commitment, election, reads, reconfiguration, replication, snapshot
+from quorate.raft import check_quorum, commitment, election, reads, reconfiguration, replication, snapshot, transfer
 from quorate.raft.configuration import NodeId
 from quorate.raft.events import (
     ChangeMembers,
@@ -19,7 +16,7 @@ from quorate.raft.events import (
     Receive,
     SnapshotTaken,
     StepDown,
-    TimeoutNow,
+    TransferLeadership,
 )
 from quorate.raft.messages import (
     AppendEntries,
@@ -33,6 +30,7 @@ from quorate.raft.messages import (
     PreVoteReply,
     RequestVote,
     RequestVoteReply,
+    TimeoutNow,
 )
 from quorate.raft.output import Durable, Output, settle
 from quorate.raft.roles import become_follower
@@ -74,8 +72,6 @@ def _handle(state: State, event: Event) -> Output:  # noqa: C901, PLR0911  # one
             return _receive(state, message)
         case ElectionTimeout():
             return election.on_election_timeout(state)
-        case TimeoutNow():
-            return election.on_timeout_now(state)
         case Hear():
             return check_quorum.on_hear(state, event)
         case HeartbeatTimeout():
@@ -84,6 +80,8 @@ def _handle(state: State, event: Event) -> Output:  # noqa: C901, PLR0911  # one
             return replication.on_propose(state, event)
         case ChangeMembers():
             return reconfiguration.on_change_members(state, event)
+        case TransferLeadership():
+            return transfer.on_transfer_leadership(state, event)
         case ReadRequest():
             return reads.on_read_request(state)
         case Persisted():
@@ -126,6 +124,8 @@ def _receive(state: State, message: Message) -> Output:  # noqa: C901, PLR0911, 
             return reads.on_confirm_leadership(state, message)
         case LeadershipConfirmed():
             return reads.on_leadership_confirmed(state, message)
+        case TimeoutNow():
+            return election.on_timeout_now(state, message)
         case _:
             assert_never(message)
 
@@ -138,7 +138,7 @@ def _is_hypothetical(message: Message) -> bool:
 def _answer_old_term(state: State, message: Message) -> Output:
     """§5.1: a request of an old term is refused with the current term; a reply of an old term is ignored.
 
-    So is a ConfirmLeadership, which has no refusal: the sender's heartbeats are refused.
+    So are a ConfirmLeadership and a TimeoutNow, which have no refusal: the sender's heartbeats are refused.
     """
     me, peer, term = state.id, message.source, state.current_term
     match message:
@@ -152,7 +152,7 @@ def _answer_old_term(state: State, message: Message) -> Output:
             return Output(state, send_when_durable=(InstallSnapshotReply(me, peer, term, match_index=0),))
         case PreVoteReply() | RequestVoteReply() | AppendEntriesReply() | InstallSnapshotReply():
             return Output(state)
-        case ConfirmLeadership() | LeadershipConfirmed():
+        case ConfirmLeadership() | LeadershipConfirmed() | TimeoutNow():
             return Output(state)
         case _:
             assert_never(message)

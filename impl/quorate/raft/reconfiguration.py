@@ -18,7 +18,7 @@ soon as its log has the entry, so the entry itself commits by the new rules.
 
 from dataclasses import replace
 
-from quorate.raft import replication, roles
+from quorate.raft import replication, roles, transfer
 from quorate.raft.configuration import Configuration
 from quorate.raft.errors import ChangeRefused, NotLeader
 from quorate.raft.events import ChangeMembers
@@ -68,6 +68,8 @@ def begin_round(state: State) -> State:
 
 def _refuse_early(state: State) -> None:
     index = state.log.configuration_index
+    if state.transfer_target is not None:
+        raise ChangeRefused(transfer.under_way(state.transfer_target), soon=True)
     if state.config.quorum is not None:
         raise ChangeRefused("the quorum has a fixed size, so the members can't change")
     if state.configuration.is_joint or index > state.commit_index:

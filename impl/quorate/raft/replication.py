@@ -12,9 +12,9 @@ Deviations from the paper:
 from collections.abc import Iterable
 from dataclasses import replace
 
-from quorate.raft import commitment, roles
+from quorate.raft import commitment, roles, transfer
 from quorate.raft.configuration import NodeId
-from quorate.raft.errors import LocalError, NotLeader, RemoteError
+from quorate.raft.errors import LocalError, NotLeader, RemoteError, TransferUnderWay
 from quorate.raft.events import Propose
 from quorate.raft.log import Log
 from quorate.raft.messages import AppendEntries, AppendEntriesReply, Entry, InstallSnapshot, Message
@@ -26,6 +26,8 @@ def on_propose(state: State, event: Propose) -> Output:
     """A leader appends, and sends the entries to every follower that has all earlier ones (§5.3)."""
     if state.role is not Role.LEADER:
         raise NotLeader(state.leader_id)
+    if state.transfer_target is not None:
+        raise TransferUnderWay(transfer.under_way(state.transfer_target))
     if not event.commands or any(type(command) is not bytes for command in event.commands):
         raise LocalError(f"a proposal is one or more commands of bytes, not {event.commands!r}")
     old_last_index = state.log.last_index
@@ -39,7 +41,7 @@ def on_heartbeat_timeout(state: State) -> Output:
     """A leader sends heartbeats, and repeats entries that have not been acknowledged (§5.2, §5.3)."""
     if state.role is not Role.LEADER:
         return Output(state)
-    return Output(state, send_now=messages_to(state, state.peers))
+    return Output(state, send_now=messages_to(state, state.peers) + transfer.requests(state))
 
 
 def on_append_entries(state: State, message: AppendEntries) -> Output:
@@ -75,7 +77,8 @@ def acknowledged(state: State, peer: NodeId, match_index: int) -> Output:
     next_index = max(state.next_index_of(peer), match_index + 1)
     state = commitment.advance_commit_index(_with_progress(state, peer, next_index, match_index))
     more = (peer,) if next_index <= state.log.last_index else ()
-    return Output(state, send_now=messages_to(state, more))
+    requests = transfer.requests(state) if peer == state.transfer_target else ()
+    return Output(state, send_now=messages_to(state, more) + requests)
 
 
 def messages_to(state: State, peers: Iterable[NodeId]) -> tuple[Message, ...]:

@@ -121,6 +121,7 @@ class State:
     reads: ReadRound = ReadRound()
     heard_from: frozenset[NodeId] = frozenset()  # since the last check, itself included (check_quorum.py)
     caught_up_index: int = 0  # a learner that has the log up to here may become a voter (reconfiguration.py)
+    transfer_target: NodeId | None = None  # to whom it transfers its leadership (transfer.py)
 
     @property
     def snapshot(self) -> Snapshot | None:

@@ -22,13 +22,14 @@ from quorate.raft.messages import (
     RequestVote,
     RequestVoteReply,
     Snapshot,
+    TimeoutNow,
 )
 from quorate.raft.state import Role, State
 
 _MESSAGES = frozenset(get_args(Message))
 
 
-def check_message(state: State, message: Message) -> None:
+def check_message(state: State, message: Message) -> None:  # noqa: C901  # one case for each message
     """Raise a RemoteError that names the invalid field, if no correct peer can send `message`."""
     if type(message) not in _MESSAGES:
         raise RemoteError("message", f"{type(message).__name__} is no message of this protocol")
@@ -54,6 +55,8 @@ def check_message(state: State, message: Message) -> None:
         case LeadershipConfirmed():
             _check_round(message)
             _check_begun(state, message)
+        case TimeoutNow():
+            _check_only_leader(state, message)
 
 
 def _check_envelope(state: State, message: Message) -> None:
@@ -156,7 +159,7 @@ def _check_begun(state: State, message: LeadershipConfirmed) -> None:
         raise RemoteError("round", f"{message.round} has not begun")
 
 
-def _check_only_leader(state: State, message: AppendEntries | InstallSnapshot | ConfirmLeadership) -> None:
+def _check_only_leader(state: State, message: AppendEntries | InstallSnapshot | ConfirmLeadership | TimeoutNow) -> None:
     if _leads(state, message.term):
         raise RemoteError("source", f"node {message.source} claims to lead term {message.term}, as this node does")
 

@@ -33,7 +33,7 @@ from quorate.raft_server.repeats import PatientTransport, shows_leader, understo
 from quorate.raft_server.settings import Settings
 from quorate.raft_server.snapshots import Snapshots
 from quorate.raft_server.status import Status, describe, place
-from quorate.raft_server.succession import Farewells, may_leave, successor
+from quorate.raft_server.succession import Farewells, hand_over, may_leave
 from quorate.runtime import server as runtime
 from quorate.runtime.disk import Written
 from quorate.runtime.interfaces import Arriving, Metrics, StateMachine
@@ -100,8 +100,7 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         log.info("starting", extra={"node": self._id, "last_index": self._state.log.last_index})
 
     def _start_clocks(self) -> tuple[runtime.Clock, ...]:
-        election_timeout_s, stand = self._settings.election_timeout_s, partial(self._stand, raft.ElectionTimeout())
-        self._election = ElectionTimer(self._loop, election_timeout_s, self._rng, stand)
+        self._election = ElectionTimer(self._loop, self._settings.election_timeout_s, self._rng, self._stand)
         return self._election, Ticker(self._loop, self._settings.heartbeat_s, self._tick)
 
     async def _leave(self) -> None:
@@ -109,20 +108,18 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         patience_s = 2 * self._settings.election_timeout_s
         await self._leaving.drain(patience_s)
         if not self._stopped and self._leads and self._transport.connected:
-            self._resign()
+            self._leaving.hands_over = True
+            self._hand_over()
             await self._leaving.drain(patience_s)
 
-    def _resign(self) -> None:
-        """Stop leading, and have another stand at once; who stays may vote, and tells who asks that it doesn't lead."""
-        self._leaving.resigned = True
-        dest, message = successor(self._state, self._transport.connected), m.Resigned(self._state.current_term)
-        self._step(raft.StepDown())
-        self._outbox.add(dest, message)
-        self._outbox.send(self._loop.time())
+    def _hand_over(self) -> None:
+        """Have another stand at once; its votes depose this server, which then votes, or an election timeout passes."""
+        if hand_over(self._state, self._transport.connected, self._step):
+            self._check_timer.restart()
 
     def _note_who_waits(self) -> None:
         """Note whether this server may stop, and bid farewell to whom it still might owe an answer."""
-        is_free = may_leave(self._state, self._transport.connected, resigned=self._leaving.resigned)
+        is_free = may_leave(self._state, self._transport.connected, hands_over=self._leaving.hands_over)
         is_free = is_free and not self._deadlines
         if self._leaving.has_begun and is_free and not self._leads:
             missing = self._farewells.missing(self._transport.connected)
@@ -181,11 +178,13 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
             self._forwarding.send(*leader, requests)
 
     def _propose(self, requests: list[Request]) -> None:
-        if not requests:
-            return
-        self._step(raft.Propose(tuple(self._applier.machine.stamped(r.payload) for r in requests)))
-        first = self._state.log.last_index - len(requests) + 1
-        self._proposals.add(first, self._state.current_term, requests)
+        if self._state.transfer_target is not None:
+            for request in requests:
+                self._try_later(request, "the leader hands over")
+        elif requests:
+            self._step(raft.Propose(tuple(self._applier.machine.stamped(r.payload) for r in requests)))
+            first = self._state.log.last_index - len(requests) + 1
+            self._proposals.add(first, self._state.current_term, requests)
 
     def _try_later(self, request: Request, why: str) -> None:
         """Let the next tick route a request that has surely not taken effect: at once would be again and again."""
@@ -217,9 +216,6 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         match message:
             case m.Forward() | m.Answer():
                 self._forwarding.receive(peer, message, self.submit if self._leads else None)
-            case m.Resigned(term):
-                if (peer, term) == (self._state.leader_id, self._state.current_term):
-                    self._stand(raft.TimeoutNow())
             case m.Farewell(reply=True):
                 self._farewells.add_reply(peer)
             case m.Farewell():
@@ -239,6 +235,8 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
     def _take_core(self, message: Message) -> None:
         if (why := implausible(self._state, message)) is not None:
             log.warning("a message that no correct peer sends", extra={"peer": message.source, "reason": why})
+        elif isinstance(message, raft.TimeoutNow) and not self._may_stand:
+            log.info("this server can't lead now", extra={"peer": message.source})
         elif not self._disk.is_overdue or _writes_nothing(self._state, message):
             self._step(raft.Receive(message))
 
@@ -305,7 +303,8 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
             self._apply()
         self._route()
         self._answer_reads()
-        if self._leads and (passing := self._applier.passing(self._state.log.last_index)) is not None:
+        is_serving = self._leads and self._state.transfer_target is None
+        if is_serving and (passing := self._applier.passing(self._state.log.last_index)) is not None:
             self._step(raft.Propose((passing,)))
         self._outbox.send(self._loop.time())
 
@@ -331,15 +330,20 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         """Lead no more, if it leads: who can't write can't help to commit anything, and others may."""
         self._step(raft.StepDown())
 
-    def _stand(self, event: raft.ElectionTimeout | raft.TimeoutNow) -> None:
-        # Who can't write can't be elected, and would count up terms unheard; who is given a snapshot has a leader.
+    @property
+    def _may_stand(self) -> bool:
+        # Who can't write can't be elected, and would count up terms unheard.
         stalled = self._disk.writing_s > 2 * self._settings.election_timeout_s
+        return not (self._disk.full or stalled or self._leaving.has_begun)
+
+    def _stand(self) -> None:
+        # Who is given a snapshot has a leader.
         is_heard = self._transfers.sender(self._loop.time()) is not None
         if not is_heard:
             self._forwarding.unheard(self._loop.time() + self._settings.election_timeout_s)
         # What passes without word of a leader is no timeout of a leader itself: that is counted by its heartbeats.
-        if not (self._leads or self._disk.full or stalled or is_heard or self._leaving.has_begun):
-            self._step(event)
+        if self._may_stand and not (self._leads or is_heard):
+            self._step(raft.ElectionTimeout())
 
     def _tick(self) -> None:
         """Once per heartbeat: be heard, repeat what got lost, and tell clients that have waited long enough."""
@@ -350,6 +354,8 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         self._waiting = [request for request in self._waiting if not request.finished]
         if self._leads and self._check_timer.tick():
             self._check_leadership()
+        if self._leaving.hands_over:
+            self._hand_over()
         if self._leads:
             self._step(raft.HeartbeatTimeout())
             if self._reads.need_round(self._state, again=True):

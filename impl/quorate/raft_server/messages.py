@@ -39,13 +39,6 @@ class SignOfLife:
 
 
 @dataclass(frozen=True, slots=True)
-class Resigned:
-    """The sender was leader of `term` and steps down; the receiver should stand for election at once."""
-
-    term: int
-
-
-@dataclass(frozen=True, slots=True)
 class Farewell:
     """The sender is about to stop; as a reply: the sender waits for nothing from the receiver, which is about to stop.
 
@@ -88,7 +81,6 @@ class StateDigest:
     digest: bytes
 
 
-Leadership: TypeAlias = SignOfLife | Resigned | Farewell
-ServerMessage: TypeAlias = Forward | Answer | Leadership | StateDigest
+ServerMessage: TypeAlias = Forward | Answer | SignOfLife | Farewell | StateDigest
 Transferred: TypeAlias = SnapshotChunk | ChunkTaken
 DriverMessage: TypeAlias = ServerMessage | Transferred

@@ -91,6 +91,7 @@ class Digest(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     confirmed_by: tuple[NodeId, ...] = ()
     heard_from: tuple[NodeId, ...] = ()
     caught_up_index: int = 0
+    transfer_target: NodeId | None = None
 
 
 class StepLine(Struct, frozen=True, tag_field="line", tag="step", forbid_unknown_fields=True):
@@ -153,6 +154,7 @@ def digest(state: State) -> Digest:
         confirmed_by=tuple(sorted(state.reads.confirmed_by)),
         heard_from=tuple(sorted(state.heard_from)),
         caught_up_index=state.caught_up_index,
+        transfer_target=state.transfer_target,
     )
 
 

@@ -28,7 +28,6 @@ from quorate.raft_server.messages import (
     ChunkTaken,
     Farewell,
     Forward,
-    Resigned,
     SignOfLife,
     SnapshotChunk,
     StateDigest,
@@ -39,7 +38,7 @@ from quorate.runtime.transport.codec import Codec
 from quorate.runtime.transport.codec import Natural as _Natural
 from quorate.runtime.transport.frames import WireError
 
-WIRE_VERSION: Final = 6
+WIRE_VERSION: Final = 7
 MAX_ENTRIES: Final = 1 << 16  # in one message: an entry of two bytes on the wire takes a hundred in memory
 
 LARGE_BYTES: Final = 1 << 16  # from here on copying costs more than sending bytes separately
@@ -162,7 +161,9 @@ class _LeadershipConfirmed(_Wire, tag=14):
     round: _Natural
 
 
-class _Resigned(_Wire, tag=15):
+class _TimeoutNow(_Wire, tag=15):
+    source: _Natural
+    dest: _Natural
     term: _Natural
 
 
@@ -206,9 +207,9 @@ _ALIKE: Final[dict[type[Any], type[_Wire]]] = {
     raft.InstallSnapshotReply: _InstallSnapshotReply,
     raft.ConfirmLeadership: _ConfirmLeadership,
     raft.LeadershipConfirmed: _LeadershipConfirmed,
+    raft.TimeoutNow: _TimeoutNow,
     Forward: _Forward,
     SignOfLife: _SignOfLife,
-    Resigned: _Resigned,
     Farewell: _Farewell,
     SnapshotChunk: _SnapshotChunk,
     ChunkTaken: _ChunkTaken,
@@ -241,7 +242,7 @@ _DECODER: Final[msgspec.msgpack.Decoder[_Wire]] = msgspec.msgpack.Decoder(
     | _AnswerUnknown
     | _ConfirmLeadership
     | _LeadershipConfirmed
-    | _Resigned
+    | _TimeoutNow
     | _Farewell
     | _SignOfLife
     | _SnapshotChunk

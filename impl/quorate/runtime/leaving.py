@@ -5,10 +5,10 @@ from contextlib import suppress
 
 
 class Leaving:
-    """Whether a server is stopping, and whether it has resigned as leader; `drain` waits until no request is left."""
+    """Whether a server is stopping, and hands over what it does; `drain` waits until no request is left."""
 
     def __init__(self) -> None:
-        self.has_begun = self.resigned = False
+        self.has_begun = self.hands_over = False
 
     def begin(self) -> None:
         """Begin to stop."""

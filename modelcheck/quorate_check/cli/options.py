@@ -92,7 +92,7 @@ _FLAGS: dict[str, tuple[str, str]] = {
     "proposals": ("--proposals", "Client requests on a path."),
     "restarts": ("--restarts", "Crashes and restarts on a path."),
     "step_downs": ("--step-downs", "Leaders that step down on a path."),
-    "transfers": ("--transfers", "Servers that their leader asks to stand on a path."),
+    "transfers": ("--transfers", "Transfers of leadership that begin on a path."),
     "drops": ("--drops", "On a bounded network: messages lost on a path."),
     "duplicates": ("--duplicates", "On a bounded network: messages delivered twice on a path."),
     "snapshots": ("--snapshots", "Snapshots taken on a path."),

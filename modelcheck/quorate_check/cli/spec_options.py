@@ -33,6 +33,7 @@ _HELP = {
     "ignored_requests": "Servers that may have a leader ignore requests for votes, any number of times.",
     "snapshots": "Logs are compacted.",
     "max_rounds": "Rounds of reads that a leader begins in a term, at most.",
+    "transfers": "Leaders transfer their leadership, any number of times.",
     "members": "The servers that found the cluster, learners after a plus, as in 123+4: all vote if it is empty.",
     "changes": "Leaders change the members to these voters and learners, as in 12,123+4.",
     "symmetry": "Explore one of all states that differ only in the servers' names.",

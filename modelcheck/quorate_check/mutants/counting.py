@@ -2,7 +2,7 @@
 
 What is explored elsewhere leaves out whom a leader has heard, since it may be anybody (`raft/subject.py`). Here it is a
 part of the local states, and the core itself decides whether a leader stays in office. A leader may also `Hear` a
-member by another message than the core's, and any server, also one that leads, be asked to stand (`TimeoutNow`).
+member by another message than the core's.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class CountingAdapter(Adapter):
     """The step function of a server that remembers, as a leader, who has answered it."""
 
-    def step(self, server: CoreNode, event: CheckerEvent | code.Hear | code.TimeoutNow) -> tuple[Outcome, ...]:
+    def step(self, server: CoreNode, event: CheckerEvent | code.Hear) -> tuple[Outcome, ...]:
         """Return the outcomes of `event`; CheckQuorum only says that an election timeout has passed."""
         leads = server.state.role is code.Role.LEADER
         match event:
@@ -31,8 +31,6 @@ class CountingAdapter(Adapter):
                 return self._react(server, code.ElectionTimeout()) if leads else ()
             case code.Hear():
                 return self._react(server, event) if leads else ()
-            case code.TimeoutNow():
-                return self._react(server, event) if server.state.current_term < self.max_term else ()
             case _:
                 return Adapter.step(self, server, event)
 
@@ -46,16 +44,15 @@ def counting(system: System, bounds: RaftBounds) -> System:
     disk = disk_of(bounds.storage, bounds.network)
     adapter = CountingAdapter(bounds.servers, config, disk, bounds.max_term, bounds.max_log)
     others = (each for each in system.spontaneous if not isinstance(each.event, CheckQuorum))
-    # If these could happen at any time, nobody would see which messages count.
-    once = (code.TimeoutNow(), *map(code.Hear, config.members))
     return replace(
         system,
         step=adapter.step,
         spontaneous=(
             *others,
             Spontaneous(CheckQuorum(has_quorum=False)),
-            *(Spontaneous(event, type(event).__name__) for event in once),
+            # If it could happen at any time, nobody would see which messages count.
+            *(Spontaneous(code.Hear(member), code.Hear.__name__) for member in config.members),
         ),
-        budgets={**system.budgets, code.TimeoutNow.__name__: 1, code.Hear.__name__: 1},
+        budgets={**system.budgets, code.Hear.__name__: 1},
         symmetry=None,
     )

@@ -71,6 +71,13 @@ RUNS: tuple[Comparison, ...] = (
         ),
         small=True,
     ),
+    Comparison("transfers", SpecBounds(servers=2, in_flight=1, transfers=True, symmetry=False), small=True),
+    Comparison("transfers, symmetry", SpecBounds(max_log=0, transfers=True, ignored_requests=True)),
+    Comparison(
+        "transfers, changes",
+        replace(_CHANGE, members="12+3", changes="123", transfers=True, symmetry=False),
+    ),
+    Comparison("transfers, disks that stall", replace(_PAIR, max_term=2, max_log=0, in_flight=1, transfers=True)),
     Comparison("disks that stall, any number of messages", replace(_PAIR, max_rounds=1, any_network=True)),
     Comparison("any number of messages", SpecBounds(servers=2, any_network=True, symmetry=False)),
     Comparison("any number, symmetry", SpecBounds(max_term=1, max_log=0, any_network=True)),

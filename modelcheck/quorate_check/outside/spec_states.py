@@ -61,6 +61,7 @@ def _server(state: State, initial: Server) -> Server:
         read_round=value_of("readRound"),
         read_index=value_of("readIndex"),
         confirmed_by=frozenset(map(_plain, value_of("confirmedBy"))),
+        transfer_target=_plain(value_of("transferTarget")),
         led=value_of("led"),
         applied=tuple(_entry(Applied, entry) for entry in value_of("applied")),
         answered=frozenset(_entry(Answered, record) for record in value_of("answered")),

@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import Any
 
-from quorate.raft import ChangeMembers, Config, ElectionTimeout, HeartbeatTimeout, StepDown, TimeoutNow
+from quorate.raft import ChangeMembers, Config, ElectionTimeout, HeartbeatTimeout, StepDown
 from quorate.raft_server.settings import served_config
 from quorate_check.core.system import Network, NetworkKind, Spontaneous, Symmetry, System, UnusableSystemError
 from quorate_check.core.verdict import counted
 from quorate_check.raft import pictures
 from quorate_check.raft.disks import disk_of
 from quorate_check.raft.memberships import changes_of, first_members, interchangeable
-from quorate_check.raft.properties import INVARIANTS, INVARIANTS_OF_CHANGES, INVARIANTS_OF_LATE_DISKS, witnesses
+from quorate_check.raft.properties import INVARIANTS, INVARIANTS_OF_CHANGES, INVARIANTS_OF_LATE_DISKS
 from quorate_check.raft.rules import rules
 from quorate_check.raft.subject import (
     Adapter,
@@ -25,8 +25,10 @@ from quorate_check.raft.subject import (
     Compact,
     Durability,
     Restart,
+    Transfer,
 )
 from quorate_check.raft.symmetry import rename_message, rename_server
+from quorate_check.raft.witnesses import witnesses
 from quorate_check.raft.words import describe_change, describe_event
 from quorate_check.tell.described import Described
 
@@ -175,7 +177,7 @@ class RaftBounds:
                 budgeted(ClientRequest(), "proposals"),
                 budgeted(Restart(), "restarts", fault=True),
                 budgeted(StepDown(), "step_downs"),
-                *((budgeted(TimeoutNow(), "transfers"),) if self.transfers != 0 else ()),
+                *((budgeted(Transfer(), "transfers"),) if self.transfers != 0 else ()),
                 budgeted(Compact(), "snapshots"),
                 *((budgeted(ClientRead(), "reads"),) if self.reads else ()),
                 *(Spontaneous(ChangeMembers(each.voters, each.learners)) for each in targets),

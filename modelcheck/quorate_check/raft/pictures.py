@@ -54,6 +54,7 @@ class ServerPicture:
     log: tuple[Entry | spec.Entry, ...]
     confirmed_by: frozenset[int]
     confirmed_reads: frozenset[tuple[int, int, int]]  # term, round and index
+    transfer_target: int | None
     first_index: int = 1
 
 
@@ -72,6 +73,7 @@ def core_picture(server: CoreNode) -> ServerPicture:
         log.slice(first, log.last_index),
         state.reads.confirmed_by,
         frozenset((term, reads.round, reads.index) for term, reads in server.record.reads),
+        state.transfer_target,
         first,
     )
 
@@ -89,6 +91,7 @@ def spec_picture(server: spec_state.Server) -> ServerPicture:
         server.log,
         server.confirmed_by,
         frozenset((each.term, each.round, each.index) for each in server.answered),
+        server.transfer_target,
     )
 
 
@@ -148,6 +151,12 @@ def marks(old: ServerPicture, new: ServerPicture) -> Iterator[str]:
         yield f"confirmed by {sorted(new.confirmed_by)}"
     for *_, index in new.confirmed_reads - old.confirmed_reads:
         yield f"reads at {index}"
+    yield from _transfer_marks(old, new)
+
+
+def _transfer_marks(old: ServerPicture, new: ServerPicture) -> Iterator[str]:
+    if new.role == Role.LEADER.value and new.transfer_target != old.transfer_target:
+        yield "gives up its transfer" if new.transfer_target is None else f"transfers to s{new.transfer_target}"
 
 
 def marks_of_core(before: CoreNode, after: CoreNode) -> tuple[str, ...]:
@@ -203,6 +212,8 @@ def facts(server: CoreNode) -> tuple[tuple[str, str], ...]:
         confirmed_by = ", ".join(f"s{server}" for server in sorted(reads.confirmed_by))
         end = f"at index {reads.index}, confirmed by {confirmed_by}" if reads.confirmed_by else "has ended"
         variables.append(("round of reads", f"{reads.number} {end}"))
+    if state.transfer_target is not None:
+        variables.append(("transfer", f"to s{state.transfer_target}"))
     if server.durable is not None:
         disk = server.durable
         voted = "" if disk.voted_for is None else f", voted for s{disk.voted_for}"

@@ -51,7 +51,7 @@ DEFAULT_CHECK: tuple[DefaultRun, ...] = (
     ),
     run(
         "a leader that hands over",
-        "A follower stands because its leader asked it to, and others that follow the leader vote for it.",
+        "A leader asks a follower to stand, and others that follow the leader vote for it, or the leader gives up.",
         replace(SERVED, restarts=0, transfers=1),
     ),
     run(

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 import quorate.raft
 from quorate_check.core.behaviour import RAISED
-from quorate_check.core.path import Move, MoveKind, Path
+from quorate_check.core.path import GlobalState, Move, MoveKind, Path
 from quorate_check.core.system import NetworkKind
 from quorate_check.raft.bounds import CONFIG_OPTIONS, RaftBounds
-from quorate_check.raft.subject import CheckQuorum, Confirmation, Durability, Restart
+from quorate_check.raft.subject import CheckQuorum, Confirmation, Durability, Restart, Transfer
 from quorate_check.tell.pytest_text import docstring, snake
 from quorate_check.tell.saved import SavedPath
 
@@ -26,7 +26,6 @@ CALLS = {
     "ClientRequest": "request",
     "ClientRead": "read",
     "StepDown": "step_down",
-    "TimeoutNow": "transfer",
     "Compact": "compact",
     "Flush": "flush",
 }
@@ -100,12 +99,12 @@ def _calls(path: Path) -> Iterator[str]:
             if old.durable is None and new.durable is not None and not new.queue:
                 yield f"stall({node + 1})"
         if not (move.kind is MoveKind.DROP and isinstance(move.event, Confirmation)):
-            yield _call(move)
+            yield _call(move, after)
         before = before if after is None else after
 
 
-def _call(move: Move) -> str:  # noqa: PLR0911 - one case for each kind
-    """Return the text of the driver's call for a move."""
+def _call(move: Move, after: GlobalState | None) -> str:  # noqa: PLR0911 - one case for each kind
+    """Return the text of the driver's call for a move that leads to `after`."""
     match move.kind:
         case MoveKind.DELIVER | MoveKind.DUPLICATE if isinstance(move.event, Confirmation):
             return f"confirm({move.event.source}, {move.event.persisted!r})"
@@ -123,6 +122,8 @@ def _call(move: Move) -> str:  # noqa: PLR0911 - one case for each kind
                     return f"crash({server}, writes={move.choice})"
                 case CheckQuorum(has_quorum=has_quorum):
                     return f"check_quorum({server}, has_quorum={has_quorum})"
+                case Transfer() if after is not None:
+                    return f"transfer({server}, {after.nodes[move.node].state.transfer_target})"
                 case event:
                     return f"{CALLS[type(event).__name__]}({server})"
 

@@ -35,7 +35,7 @@ from quorate.raft import (
     SnapshotTaken,
     State,
     StepDown,
-    TimeoutNow,
+    TransferLeadership,
     restart,
     step,
 )
@@ -72,8 +72,9 @@ class Cluster:
         self.crashed = False
 
     def timeout(self, i: int) -> None:
-        """The election timeout of server `i` elapses, and it becomes a candidate."""
-        self._require(self.servers[i].state.role is not Role.LEADER, f"s{i} leads")
+        """The election timeout of server `i` elapses: it becomes a candidate, or as a leader gives up its transfer."""
+        state = self.servers[i].state
+        self._require(state.role is not Role.LEADER or state.transfer_target is not None, f"s{i} leads")
         self._react(i, ElectionTimeout())
 
     def check_quorum(self, i: int, *, has_quorum: bool) -> None:
@@ -103,11 +104,10 @@ class Cluster:
         self._require_leader(i)
         self._react(i, StepDown())
 
-    def transfer(self, i: int) -> None:
-        """The leader asks server `i`, which follows it, to stand for election."""
-        state = self.servers[i].state
-        self._require(state.role is not Role.LEADER and state.leader_id is not None, f"s{i} follows no leader")
-        self._react(i, TimeoutNow())
+    def transfer(self, i: int, target: int) -> None:
+        """Leader `i` is asked to transfer its leadership to server `target`."""
+        self._require_leader(i)
+        self._react(i, TransferLeadership(target))
 
     def compact(self, i: int) -> None:
         """Server `i` takes a snapshot of all entries that it has applied."""

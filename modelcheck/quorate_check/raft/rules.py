@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from quorate.raft import ChangeMembers, ElectionTimeout, HeartbeatTimeout, Message, StepDown, TimeoutNow
+from quorate.raft import ChangeMembers, ElectionTimeout, HeartbeatTimeout, Message, StepDown
 from quorate_check.core.system import Deliver
 from quorate_check.raft.conformance.explain import explain
 from quorate_check.raft.conformance.mapping import map_message
@@ -28,6 +28,7 @@ from quorate_check.raft.subject import (
     Confirmation,
     CoreNode,
     Restart,
+    Transfer,
 )
 from quorate_check.tell.described import Rule
 from quorate_spec.raft import actions
@@ -42,7 +43,7 @@ FOR_EVENT: dict[type, Callable[..., Any]] = {
     ChangeMembers: actions.change_members,
     Restart: actions.restart,
     StepDown: actions.step_down,
-    TimeoutNow: actions.timeout,
+    Transfer: actions.transfer_leadership,
     CheckQuorum: actions.step_down,
     Compact: actions.compact,
 }

@@ -53,7 +53,7 @@ ANY_HAS_NO_BOUNDS = (
 )
 FAULTS = frozenset({"StallDisk", "Restart"})
 # Variables whose values are servers.
-NAMES_SERVERS = frozenset({"voted_for", "votes_granted", "confirmed_by"})
+NAMES_SERVERS = frozenset({"voted_for", "votes_granted", "confirmed_by", "transfer_target"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,7 @@ class SpecBounds:
     ignored_requests: bool = False
     snapshots: bool = False
     max_rounds: int = 0
+    transfers: bool = False
     members: str = ""
     changes: str = ""
     symmetry: bool = True
@@ -160,6 +161,7 @@ class SpecBounds:
             "WithIgnored": word(self.ignored_requests),
             "WithSnapshots": word(self.snapshots),
             "MaxRounds": str(self.max_rounds),
+            "WithTransfer": word(self.transfers),
             "TargetVoters": groups(each.voters for each in changes),
             "TargetLearners": groups(each.learners for each in changes),
         }
@@ -225,7 +227,8 @@ class SpecBounds:
             return tuple(Outcome(step.server, step.sent) for step in steps)
         m: Message = event.message
         receiving = (a for a in actions.RECEIVING if self.ignored_requests or a is not actions.ignore_request_vote)
-        steps = (step for action in receiving for step in action(server, m))
+        possible = (step for action in receiving for step in action(server, m))
+        steps = (step for step in possible if step.server.current_term <= self.max_term)
         outcomes = (Outcome(step.server, (*step.sent, m) if step.stays else step.sent) for step in steps)
         return tuple(outcomes) or (Defer(),)
 
@@ -251,6 +254,15 @@ class SpecBounds:
                     "EndReads": actions.end_reads,
                 }
                 if self.max_rounds
+                else {}
+            ),
+            **(
+                {
+                    "TransferLeadership": each_peer(actions.transfer_leadership),
+                    "TimeoutNow": each_peer(actions.timeout_now),
+                    "GiveUpTransfer": actions.give_up_transfer,
+                }
+                if self.transfers
                 else {}
             ),
             **({"StallDisk": actions.stall_disk} if self.stalls else {}),

@@ -26,6 +26,7 @@ def rename_server(server: Server, p: tuple[int, ...]) -> Server:
         next_index=_progress(server.next_index, p),
         match_index=_progress(server.match_index, p),
         confirmed_by=frozenset(_id(voter, p) for voter in server.confirmed_by),
+        transfer_target=_choice(server.transfer_target, p),
         applied=_renamed(server.applied, p),
     )
 

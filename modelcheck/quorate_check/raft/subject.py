@@ -54,6 +54,11 @@ class CheckQuorum:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """A leader is asked to transfer its leadership, to any other member that it doesn't refuse."""
+
+
+@dataclass(frozen=True, slots=True)
 class Flush:
     """The oldest queued write becomes durable, and the messages that waited for it leave."""
 
@@ -88,7 +93,7 @@ CheckerEvent: TypeAlias = (
     | Flush
     | Restart
     | code.StepDown
-    | code.TimeoutNow
+    | Transfer
     | code.ChangeMembers
     | Compact
 )
@@ -194,12 +199,12 @@ class Adapter:
                     return ()
                 checking = replace(server, state=with_answers(server.state, has_quorum=has_quorum))
                 return self._react(checking, code.ElectionTimeout())
+            case Transfer():
+                peers = server.state.peers if server.state.role is code.Role.LEADER else ()
+                return tuple(o for peer in peers for o in self._attempt(server, code.TransferLeadership(peer)))
             case _:
                 translated = self._translate(server, event)
-                try:
-                    return () if translated is None else self._react(server, translated)
-                except code.ChangeRefused:
-                    return ()
+                return () if translated is None else self._attempt(server, translated)
 
     def beyond(self, server: CoreNode) -> bool:
         """Whether a leader's no-op made the log longer than `max_log`, which limits only clients' requests."""
@@ -214,7 +219,6 @@ class Adapter:
         | ClientRequest
         | ClientRead
         | code.StepDown
-        | code.TimeoutNow
         | code.ChangeMembers
         | Compact,
     ) -> code.Event | None:
@@ -224,13 +228,14 @@ class Adapter:
         match event:
             case Deliver(Confirmation(persisted=persisted)):
                 return persisted
+            case Deliver(code.TimeoutNow()) if state.current_term >= self.max_term:
+                return None
             case Deliver(message):
                 return code.Receive(message)
+            case code.ElectionTimeout() if leads:  # with CheckQuorum that event is another
+                return event if state.transfer_target is not None and not state.config.check_quorum else None
             case code.ElectionTimeout():
-                return None if leads or state.current_term >= self.max_term else event
-            case code.TimeoutNow():  # sent by the leader that the server follows, and heeded only by who follows it
-                follows = not leads and state.leader_id is not None
-                return event if follows and state.current_term < self.max_term else None
+                return None if state.current_term >= self.max_term else event
             case code.HeartbeatTimeout() | code.StepDown():
                 return event if leads else None
             case ClientRead():
@@ -246,6 +251,12 @@ class Adapter:
                     return None
                 entries = tuple(a.entry for a in server.record.applied[:index])
                 return code.SnapshotTaken(code.Snapshot(index, entries[-1].term, encode(entries)))
+
+    def _attempt(self, server: CoreNode, event: code.Event) -> tuple[Outcome, ...]:
+        try:
+            return self._react(server, event)
+        except (code.ChangeRefused, code.TransferRefused, code.TransferUnderWay):
+            return ()
 
     def _react(self, server: CoreNode, event: code.Event) -> tuple[Outcome, ...]:
         output = code.step(server.state, event)

@@ -66,6 +66,7 @@ def rename_roles(state: State, p: Permutation) -> State:
         next_index=_permuted(state, state.next_index, p),
         match_index=_permuted(state, state.match_index, p),
         heard_from=frozenset(renamed_id(v, p) for v in state.heard_from),
+        transfer_target=renamed_optional(state.transfer_target, p),
         reads=replace(state.reads, confirmed_by=frozenset(renamed_id(v, p) for v in state.reads.confirmed_by)),
     )
 

@@ -32,6 +32,7 @@ from quorate.raft import (
     SnapshotTaken,
     StepDown,
     TimeoutNow,
+    TransferLeadership,
 )
 from quorate_check.raft.subject import (
     CheckerEvent,
@@ -43,6 +44,7 @@ from quorate_check.raft.subject import (
     CoreNode,
     Flush,
     Restart,
+    Transfer,
 )
 from quorate_spec.raft import messages as spec
 from quorate_spec.raft.state import Applied
@@ -55,7 +57,7 @@ EVENTS: dict[type, str] = {
     ReadRequest: "client reads",
     Restart: "crash and restart",
     StepDown: "step-down request",
-    TimeoutNow: "request to start an election",
+    Transfer: "request to transfer its leadership",
     Compact: "takes a snapshot",
     Flush: "the oldest write reaches the disk",
 }
@@ -75,6 +77,8 @@ def describe_event(event: Message | CheckerEvent | Event) -> str:  # noqa: PLR09
             return "client request" if len(commands) == 1 else f"{len(commands)} client requests"
         case ChangeMembers(voters=voters, learners=learners):
             return f"change to the members {config_text(Configuration(voters, learners=learners))}"
+        case TransferLeadership(target=target):
+            return f"request to transfer its leadership to s{target}"
         case Hear(member=member):
             return f"sign of life of s{member}"
         case Persisted(index=index):
@@ -87,31 +91,33 @@ def describe_event(event: Message | CheckerEvent | Event) -> str:  # noqa: PLR09
 
 def describe_message(message: Message) -> str:
     """Return a message's name, its term and its other fields."""
-    return f"{type(message).__name__}(term {message.term}, {_content(message)})"
+    return f"{type(message).__name__}({', '.join((f'term {message.term}', *_content(message)))})"
 
 
-def _content(message: Message) -> str:  # noqa: PLR0911 - one case for each message
+def _content(message: Message) -> Iterator[str]:
     match message:
         case PreVote() | RequestVote():
             transfer = ", asked to stand by the leader" if isinstance(message, RequestVote) and message.transfer else ""
-            return f"last entry {message.last_log_index}:t{message.last_log_term}{transfer}"
+            yield f"last entry {message.last_log_index}:t{message.last_log_term}{transfer}"
         case PreVoteReply() | RequestVoteReply():
-            return "granted" if message.vote_granted else "refused"
+            yield "granted" if message.vote_granted else "refused"
         case AppendEntries():
             entries = _entries(message.entries) or "no entries"
             previous = f"after {message.prev_log_index}:t{message.prev_log_term}"
-            return f"{entries} {previous}, leader_commit {message.leader_commit}"
+            yield f"{entries} {previous}, leader_commit {message.leader_commit}"
         case AppendEntriesReply(success=True):
-            return f"holds everything up to {message.match_index}"
+            yield f"holds everything up to {message.match_index}"
         case AppendEntriesReply():
-            return f"differs at {message.prev_log_index}"
+            yield f"differs at {message.prev_log_index}"
         case InstallSnapshot():
             snapshot = message.snapshot
-            return f"snapshot up to {snapshot.last_included_index}:t{snapshot.last_included_term}"
+            yield f"snapshot up to {snapshot.last_included_index}:t{snapshot.last_included_term}"
         case InstallSnapshotReply():
-            return f"holds everything up to {message.match_index}"
+            yield f"holds everything up to {message.match_index}"
         case ConfirmLeadership() | LeadershipConfirmed():
-            return f"round {message.round}"
+            yield f"round {message.round}"
+        case TimeoutNow():
+            pass
 
 
 def describe_change(before: CoreNode, after: CoreNode) -> str:
@@ -134,9 +140,16 @@ def describe_change(before: CoreNode, after: CoreNode) -> str:
         parts.append(f"next_index {list(new.next_index)}")
     if old.commit_index != new.commit_index:
         parts.append(f"commit_index {old.commit_index} → {new.commit_index}")
+    parts += _changes_of_transfer(before, after)
     parts += _changes_of_reads(before, after)
     parts += _changes_of_disk(before, after)
     return "; ".join(parts) or "nothing changes"
+
+
+def _changes_of_transfer(before: CoreNode, after: CoreNode) -> Iterator[str]:
+    target = after.state.transfer_target
+    if after.state.role is Role.LEADER and target != before.state.transfer_target:
+        yield "gives up its transfer" if target is None else f"transfers its leadership to s{target}"
 
 
 def _changes_of_reads(before: CoreNode, after: CoreNode) -> Iterator[str]:

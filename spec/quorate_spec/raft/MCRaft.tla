@@ -21,6 +21,7 @@ CONSTANTS
     WithIgnored,    \* Whether servers that may have a leader ignore requests.
     WithSnapshots,  \* Whether logs are compacted.
     MaxRounds,      \* No leader begins more rounds of reads in a term.
+    WithTransfer,   \* Whether leaders transfer their leadership.
     TargetVoters,   \* Leaders change the voters to one of these sets, within MaxLog,
     TargetLearners  \* and the learners to one of these.
 
@@ -33,6 +34,7 @@ MCTimeout(i) ==
 \* A message is received, and stays in flight only if WithDuplicate is TRUE.  Of a newer term it is one that is ignored.
 MCHandle(m) ==
     /\ Handle(m.mdest, m)
+    /\ currentTerm'[m.mdest] <= MaxTerm
     /\ WithIgnored \/ ~ShowsNewTerm(m.mdest, m)
     /\ WithDuplicate \/ m \notin messages'
 
@@ -51,6 +53,9 @@ MCNext ==
        \/ \E i \in Server, j \in Server : RequestVote(i, j)
        \/ \E i \in Server, j \in Server : InstallSnapshot(i, j)
        \/ \E i \in Server, j \in Server : ConfirmLeadership(i, j)
+       \/ \E i \in Server, j \in Server : WithTransfer /\ TransferLeadership(i, j)
+       \/ \E i \in Server, j \in Server : TimeoutNow(i, j)
+       \/ \E i \in Server : GiveUpTransfer(i)
        \/ \E i \in Server, j \in Server : \E k \in 0..MaxEntries : AppendEntries(i, j, k)
        \/ \E i \in Server, v \in Value : Len(log[i]) < MaxLog /\ ClientRequest(i, v)
        \/ \E i \in Server : LeaveJoint(i)

@@ -2,7 +2,7 @@
 (***************************************************************************)
 (* Raft, as in "In Search of an Understandable Consensus Algorithm         *)
 (* (Extended Version)" by Ongaro and Ousterhout, 2014; sections are cited  *)
-(* as §5.4.  §9.6, §6.4, §4.2.3, and §6.2 where it is said, are of         *)
+(* as §5.4.  §9.6, §6.4, §4.2.3, §3.10, and §6.2 where it is said, are of   *)
 (* Ongaro's dissertation (2014).  actions.py holds the same actions, under *)
 (* the same names and in the same order, in Python.  There are no bounds   *)
 (* here: MCRaft.tla has them.                                              *)
@@ -24,6 +24,9 @@
 (*  - Membership changes (§6) are those of the dissertation's chapter 4    *)
 (*    with its erratum: a change of at most one voter is direct.  How far  *)
 (*    a learner has to catch up is left out, as time is.                   *)
+(*  - Transfers of leadership are those of §3.10.  Who may have a leader   *)
+(*    may ignore requests, and may ignore a TimeoutNow, since it may not   *)
+(*    know that the sender leads.                                          *)
 (*                                                                         *)
 (* A write may reach the disk late; until then votes, requests for votes   *)
 (* and acknowledgements wait, and a leader doesn't count itself.  StallDisk*)
@@ -76,6 +79,7 @@ CONSTANTS
 (*   readRound      the last round of reads of a leader's term, else 0.    *)
 (*   readIndex      its commit index when that round began; 0 if it ended. *)
 (*   confirmedBy    who has confirmed that round; {} if it has ended.      *)
+(*   transferTarget to whom a leader transfers its leadership, or Nil.     *)
 (* History, which no guard and no other variable depends on:               *)
 (*   led            the terms that it has led.                             *)
 (*   applied        the entries it has ever known to be committed, as      *)
@@ -86,6 +90,7 @@ CONSTANTS
 (*                                                                         *)
 (* A message has mtype, msource, mdest, mterm, and by its mtype:           *)
 (*   PreVote, RequestVote            mlastLogIndex, mlastLogTerm           *)
+(*   RequestVote           mtransfer: the leader asked the sender to stand *)
 (*   PreVoteReply, RequestVoteReply  mvoteGranted                          *)
 (*   AppendEntries         mprevLogIndex, mprevLogTerm, mentries,          *)
 (*                         mleaderCommit                                   *)
@@ -95,17 +100,19 @@ CONSTANTS
 (*   InstallSnapshot       msnapshot, the entries that it replaces         *)
 (*   InstallSnapshotReply  mmatchIndex                                     *)
 (*   ConfirmLeadership, LeadershipConfirmed  mround                        *)
+(*   TimeoutNow            nothing else                                    *)
 (***************************************************************************)
 VARIABLES messages, currentTerm, votedFor, log, snapshotIndex, disk, role, commitIndex, votesGranted, nextIndex,
-          matchIndex, readRound, readIndex, confirmedBy, led, applied, answered
+          matchIndex, readRound, readIndex, confirmedBy, transferTarget, led, applied, answered
 
 \* Short names for the variables that an action leaves unchanged.
 lasting  == <<currentTerm, votedFor, log, snapshotIndex, disk>>
 progress == <<nextIndex, matchIndex>>
 reads    == <<readRound, readIndex, confirmedBy>>
+duties   == <<readRound, readIndex, confirmedBy, transferTarget>>
 history  == <<led, applied, answered>>
 servers  == <<currentTerm, votedFor, log, snapshotIndex, disk, role, commitIndex, votesGranted, nextIndex, matchIndex,
-              readRound, readIndex, confirmedBy, led, applied, answered>>
+              readRound, readIndex, confirmedBy, transferTarget, led, applied, answered>>
 vars     == <<messages, servers>>
 
 -----------------------------------------------------------------------------
@@ -195,6 +202,7 @@ BeFollower(i) ==
     /\ readRound' = [readRound EXCEPT ![i] = 0]
     /\ readIndex' = [readIndex EXCEPT ![i] = 0]
     /\ confirmedBy' = [confirmedBy EXCEPT ![i] = {}]
+    /\ transferTarget' = [transferTarget EXCEPT ![i] = Nil]
 
 \* Leader i learns that j has its log up to index n; an older reply never lowers the index (§5.3).
 Acknowledge(i, j, n) ==
@@ -257,6 +265,7 @@ Init ==
     /\ readRound = [i \in Server |-> 0]
     /\ readIndex = [i \in Server |-> 0]
     /\ confirmedBy = [i \in Server |-> {}]
+    /\ transferTarget = [i \in Server |-> Nil]
     /\ led = [i \in Server |-> {}]
     /\ applied = [i \in Server |-> << >>]
     /\ answered = [i \in Server |-> {}]
@@ -270,7 +279,7 @@ BecomePreCandidate(i) ==
     /\ i \in VotersOf(Config(i))
     /\ role' = [role EXCEPT ![i] = PreCandidate]
     /\ votesGranted' = [votesGranted EXCEPT ![i] = {i}]
-    /\ UNCHANGED <<messages, lasting, commitIndex, progress, reads, history>>
+    /\ UNCHANGED <<messages, lasting, commitIndex, progress, duties, history>>
 
 \* Pre-candidate i asks j whether it would vote for i in the next term, which i doesn't enter yet (§9.6).
 RequestPreVote(i, j) ==
@@ -298,7 +307,7 @@ HandlePreVoteReply(i, m) ==
     /\ Awaited(i, m)
     /\ votesGranted' = [votesGranted EXCEPT ![i] = IF m.mvoteGranted THEN @ \cup {m.msource} ELSE @]
     /\ Answer(m, {})
-    /\ UNCHANGED <<lasting, role, commitIndex, progress, reads, history>>
+    /\ UNCHANGED <<lasting, role, commitIndex, progress, duties, history>>
 
 \* The election timeout of voter i elapses: it becomes a candidate in a new term, and votes for itself (§5.2).
 Timeout(i) ==
@@ -308,7 +317,7 @@ Timeout(i) ==
     /\ votedFor' = [votedFor EXCEPT ![i] = i]
     /\ role' = [role EXCEPT ![i] = Candidate]
     /\ votesGranted' = [votesGranted EXCEPT ![i] = {i}]
-    /\ UNCHANGED <<messages, log, snapshotIndex, disk, commitIndex, progress, reads, history>>
+    /\ UNCHANGED <<messages, log, snapshotIndex, disk, commitIndex, progress, duties, history>>
 
 \* Candidate i asks j for its vote, once its disk has its own (§5.2).
 RequestVote(i, j) ==
@@ -317,7 +326,7 @@ RequestVote(i, j) ==
     /\ j \notin votesGranted[i]
     /\ ~Stalled(i)
     /\ Send([mtype |-> "RequestVote", msource |-> i, mdest |-> j, mterm |-> currentTerm[i],
-             mlastLogIndex |-> Len(log[i]), mlastLogTerm |-> TermAt(log[i], Len(log[i]))])
+             mlastLogIndex |-> Len(log[i]), mlastLogTerm |-> TermAt(log[i], Len(log[i])), mtransfer |-> FALSE])
     /\ UNCHANGED servers
 
 \* Server i votes once in a term, and only for a log at least as complete as its own (§5.2, §5.4.1).
@@ -328,11 +337,12 @@ HandleRequestVote(i, m) ==
        /\ votedFor' = [votedFor EXCEPT ![i] = IF granted THEN m.msource ELSE @]
        /\ Answer(m, WhenDurable(i, {[mtype |-> "RequestVoteReply", msource |-> i, mdest |-> m.msource,
                                      mterm |-> currentTerm[i], mvoteGranted |-> granted]}))
-    /\ UNCHANGED <<currentTerm, log, snapshotIndex, disk, role, commitIndex, votesGranted, progress, reads, history>>
+    /\ UNCHANGED <<currentTerm, log, snapshotIndex, disk, role, commitIndex, votesGranted, progress, duties, history>>
 
-\* Server i, which may have a leader, ignores a request of a later term, which it doesn't enter (§4.2.3).
+\* Server i, which may have a leader, ignores a request of a later term that this leader didn't ask for (§4.2.3).
 IgnoreRequestVote(i, m) ==
     /\ m.mtype = "RequestVote"
+    /\ ~m.mtransfer
     /\ m.mterm > currentTerm[i]
     /\ role[i] \in {Follower, Leader}
     /\ Answer(m, {})
@@ -344,7 +354,7 @@ HandleRequestVoteReply(i, m) ==
     /\ Awaited(i, m)
     /\ votesGranted' = [votesGranted EXCEPT ![i] = IF m.mvoteGranted THEN @ \cup {m.msource} ELSE @]
     /\ Answer(m, {})
-    /\ UNCHANGED <<lasting, role, commitIndex, progress, reads, history>>
+    /\ UNCHANGED <<lasting, role, commitIndex, progress, duties, history>>
 
 \* Candidate i has the votes of a quorum: it leads, and doesn't know the others' logs yet (§5.2, §5.3).
 BecomeLeader(i) ==
@@ -356,7 +366,7 @@ BecomeLeader(i) ==
     /\ nextIndex' = [nextIndex EXCEPT ![i] = [j \in Server |->
                          IF j \in MembersOf(Config(i)) \ {i} THEN Len(log[i]) + 1 ELSE 1]]
     /\ led' = [led EXCEPT ![i] = @ \cup {currentTerm[i]}]
-    /\ UNCHANGED <<messages, lasting, commitIndex, matchIndex, reads, applied, answered>>
+    /\ UNCHANGED <<messages, lasting, commitIndex, matchIndex, duties, applied, answered>>
 
 \* Leader i steps down within its term, for instance because no majority replies (dissertation §6.2).
 StepDown(i) ==
@@ -367,12 +377,13 @@ StepDown(i) ==
 -----------------------------------------------------------------------------
 (* Replication and commitment (§5.3, §5.4.2) *)
 
-\* Leader i appends a client's value, or a no-op, to its own log (§5.3, §8).
+\* Leader i appends a client's value, or a no-op, to its own log, unless it transfers its leadership (§5.3, §8).
 ClientRequest(i, v) ==
     /\ role[i] = Leader
+    /\ transferTarget[i] = Nil
     /\ log' = [log EXCEPT ![i] = Append(@, [term |-> currentTerm[i], value |-> v, config |-> Nil])]
     /\ UNCHANGED <<messages, currentTerm, votedFor, snapshotIndex, disk, role, commitIndex, votesGranted, progress,
-                   reads, history>>
+                   duties, history>>
 
 \* Leader i sends j the k entries from nextIndex on; with k = 0 it is a heartbeat (§5.3).
 AppendEntries(i, j, k) ==
@@ -419,7 +430,7 @@ HandleAppendEntriesReply(i, m) ==
                    nextIndex' = [nextIndex EXCEPT ![i][j] = n]
             /\ UNCHANGED matchIndex
     /\ Answer(m, {})
-    /\ UNCHANGED <<lasting, role, commitIndex, votesGranted, reads, history>>
+    /\ UNCHANGED <<lasting, role, commitIndex, votesGranted, duties, history>>
 
 \* Leader i knows that a majority has an entry of its term on disk: it and all before are committed (§5.3, §5.4.2).
 AdvanceCommitIndex(i) ==
@@ -430,7 +441,7 @@ AdvanceCommitIndex(i) ==
                    Config(i))
        /\ commitIndex' = [commitIndex EXCEPT ![i] = n]
        /\ applied' = [applied EXCEPT ![i] = Learned(i, log[i], n)]
-    /\ UNCHANGED <<messages, lasting, role, votesGranted, progress, reads, led, answered>>
+    /\ UNCHANGED <<messages, lasting, role, votesGranted, progress, duties, led, answered>>
 
 -----------------------------------------------------------------------------
 (* Membership (§6; chapter 4 of the dissertation, and its erratum of 2015) *)
@@ -443,6 +454,7 @@ ChangeMembers(i, newVoters, newLearners) ==
                     learners |-> newLearners]
     IN
     /\ role[i] = Leader
+    /\ transferTarget[i] = Nil
     /\ old.outgoing = {}
     /\ new # old
     /\ LastChange(log[i]) <= commitIndex[i]
@@ -452,7 +464,7 @@ ChangeMembers(i, newVoters, newLearners) ==
     /\ newVoters \cap newLearners = {}
     /\ newVoters \ old.voters \subseteq old.learners
     /\ Reconfigure(i, new)
-    /\ UNCHANGED <<messages, currentTerm, votedFor, snapshotIndex, disk, role, commitIndex, votesGranted, reads,
+    /\ UNCHANGED <<messages, currentTerm, votedFor, snapshotIndex, disk, role, commitIndex, votesGranted, duties,
                    history>>
 
 \* Leader i knows that the joint configuration is committed: it appends that of the new voters alone (§6).
@@ -461,8 +473,57 @@ LeaveJoint(i) ==
     /\ Config(i).outgoing # {}
     /\ LastChange(log[i]) <= commitIndex[i]
     /\ Reconfigure(i, [Config(i) EXCEPT !.outgoing = {}])
-    /\ UNCHANGED <<messages, currentTerm, votedFor, snapshotIndex, disk, role, commitIndex, votesGranted, reads,
+    /\ UNCHANGED <<messages, currentTerm, votedFor, snapshotIndex, disk, role, commitIndex, votesGranted, duties,
                    history>>
+
+-----------------------------------------------------------------------------
+(* Transfers of leadership (§3.10) *)
+
+\* Leader i begins to transfer its leadership to voter j; no change of the members is under way (§3.10).
+TransferLeadership(i, j) ==
+    /\ role[i] = Leader
+    /\ transferTarget[i] = Nil
+    /\ j \in VotersOf(Config(i)) \ {i}
+    /\ Config(i).outgoing = {}
+    /\ LastChange(log[i]) <= commitIndex[i]
+    /\ transferTarget' = [transferTarget EXCEPT ![i] = j]
+    /\ UNCHANGED <<messages, lasting, role, commitIndex, votesGranted, progress, reads, history>>
+
+\* Leader i asks j, which has its whole log, to stand for election at once (§3.10).
+TimeoutNow(i, j) ==
+    /\ transferTarget[i] = j
+    /\ matchIndex[i][j] = Len(log[i])
+    /\ Send([mtype |-> "TimeoutNow", msource |-> i, mdest |-> j, mterm |-> currentTerm[i]])
+    /\ UNCHANGED servers
+
+\* Voter i stands because the leader of its term asked it to, and says so to all whom it asks for votes (§3.10).
+HandleTimeoutNow(i, m) ==
+    /\ m.mtype = "TimeoutNow"
+    /\ m.mterm = currentTerm[i]
+    /\ role[i] = Follower
+    /\ i \in VotersOf(Config(i))
+    /\ currentTerm' = [currentTerm EXCEPT ![i] = @ + 1]
+    /\ votedFor' = [votedFor EXCEPT ![i] = i]
+    /\ role' = [role EXCEPT ![i] = Candidate]
+    /\ votesGranted' = [votesGranted EXCEPT ![i] = {i}]
+    /\ Answer(m, WhenDurable(i, {
+           [mtype |-> "RequestVote", msource |-> i, mdest |-> j, mterm |-> currentTerm[i] + 1,
+            mlastLogIndex |-> Len(log[i]), mlastLogTerm |-> TermAt(log[i], Len(log[i])), mtransfer |-> TRUE] :
+           j \in VotersOf(Config(i)) \ {i}}))
+    /\ UNCHANGED <<log, snapshotIndex, disk, commitIndex, progress, duties, history>>
+
+\* Server i doesn't follow the leader that asks it to stand, or not any more, or has no vote (§3.10).
+IgnoreTimeoutNow(i, m) ==
+    /\ m.mtype = "TimeoutNow"
+    /\ m.mterm <= currentTerm[i]
+    /\ Answer(m, {})
+    /\ UNCHANGED servers
+
+\* Leader i still leads after an election timeout: it gives up the transfer, and serves again (§3.10).
+GiveUpTransfer(i) ==
+    /\ transferTarget[i] # Nil
+    /\ transferTarget' = [transferTarget EXCEPT ![i] = Nil]
+    /\ UNCHANGED <<messages, lasting, role, commitIndex, votesGranted, progress, reads, history>>
 
 -----------------------------------------------------------------------------
 (* Terms (§5.1) *)
@@ -506,7 +567,7 @@ DropStaleReply(i, m) ==
 Compact(i) ==
     /\ snapshotIndex[i] < commitIndex[i]
     /\ \E n \in (snapshotIndex[i] + 1)..commitIndex[i] : snapshotIndex' = [snapshotIndex EXCEPT ![i] = n]
-    /\ UNCHANGED <<messages, currentTerm, votedFor, log, disk, role, commitIndex, votesGranted, progress, reads,
+    /\ UNCHANGED <<messages, currentTerm, votedFor, log, disk, role, commitIndex, votesGranted, progress, duties,
                    history>>
 
 \* Leader i has compacted the entry that j needs next, and sends its snapshot instead (§7).
@@ -542,7 +603,7 @@ HandleInstallSnapshotReply(i, m) ==
     /\ Awaited(i, m)
     /\ Acknowledge(i, m.msource, m.mmatchIndex)
     /\ Answer(m, {})
-    /\ UNCHANGED <<lasting, role, commitIndex, votesGranted, reads, history>>
+    /\ UNCHANGED <<lasting, role, commitIndex, votesGranted, duties, history>>
 
 -----------------------------------------------------------------------------
 (* Reads (§6.4) *)
@@ -555,7 +616,7 @@ BeginReads(i) ==
     /\ readRound' = [readRound EXCEPT ![i] = @ + 1]
     /\ readIndex' = [readIndex EXCEPT ![i] = commitIndex[i]]
     /\ confirmedBy' = [confirmedBy EXCEPT ![i] = {i}]
-    /\ UNCHANGED <<messages, lasting, role, commitIndex, votesGranted, progress, history>>
+    /\ UNCHANGED <<messages, lasting, role, commitIndex, votesGranted, progress, transferTarget, history>>
 
 \* Leader i asks j whether it is still in the term of i (§6.4).
 ConfirmLeadership(i, j) ==
@@ -581,7 +642,7 @@ HandleLeadershipConfirmed(i, m) ==
     /\ Awaited(i, m)
     /\ confirmedBy' = [confirmedBy EXCEPT ![i] = @ \cup {m.msource}]
     /\ Answer(m, {})
-    /\ UNCHANGED <<lasting, role, commitIndex, votesGranted, progress, readRound, readIndex, history>>
+    /\ UNCHANGED <<lasting, role, commitIndex, votesGranted, progress, readRound, readIndex, transferTarget, history>>
 
 \* A majority has confirmed the round of leader i: clients may read what is committed up to the read index (§6.4).
 EndReads(i) ==
@@ -590,7 +651,8 @@ EndReads(i) ==
     /\ confirmedBy' = [confirmedBy EXCEPT ![i] = {}]
     /\ answered' = [answered EXCEPT ![i] =
                        @ \cup {[term |-> currentTerm[i], round |-> readRound[i], index |-> readIndex[i]]}]
-    /\ UNCHANGED <<messages, lasting, role, commitIndex, votesGranted, progress, readRound, led, applied>>
+    /\ UNCHANGED <<messages, lasting, role, commitIndex, votesGranted, progress, readRound, transferTarget, led,
+                   applied>>
 
 -----------------------------------------------------------------------------
 (* Failures (§5.5) *)
@@ -600,7 +662,7 @@ StallDisk(i) ==
     /\ ~Stalled(i)
     /\ disk' = [disk EXCEPT ![i] = Memory(i)]
     /\ UNCHANGED <<messages, currentTerm, votedFor, log, snapshotIndex, role, commitIndex, votesGranted, progress,
-                   reads, history>>
+                   duties, history>>
 
 \* Server i crashes and starts again with what is on its disk, which no longer stalls (§5.5).
 Restart(i) ==
@@ -630,6 +692,8 @@ Handle(i, m) ==
     \/ HandleRequestVoteReply(i, m)
     \/ HandleAppendEntries(i, m)
     \/ HandleAppendEntriesReply(i, m)
+    \/ HandleTimeoutNow(i, m)
+    \/ IgnoreTimeoutNow(i, m)
     \/ RefuseOldRequest(i, m)
     \/ DropStaleReply(i, m)
     \/ HandleInstallSnapshot(i, m)
@@ -647,6 +711,7 @@ Next ==
     \/ \E i \in Server : StepDown(i)
     \/ \E i \in Server : AdvanceCommitIndex(i)
     \/ \E i \in Server : LeaveJoint(i)
+    \/ \E i \in Server : GiveUpTransfer(i)
     \/ \E i \in Server : Compact(i)
     \/ \E i \in Server : BeginReads(i)
     \/ \E i \in Server : EndReads(i)
@@ -656,6 +721,8 @@ Next ==
     \/ \E i \in Server, j \in Server : RequestVote(i, j)
     \/ \E i \in Server, j \in Server : InstallSnapshot(i, j)
     \/ \E i \in Server, j \in Server : ConfirmLeadership(i, j)
+    \/ \E i \in Server, j \in Server : TransferLeadership(i, j)
+    \/ \E i \in Server, j \in Server : TimeoutNow(i, j)
     \/ \E i \in Server, j \in Server : \E k \in 0..Len(log[i]) : AppendEntries(i, j, k)
     \/ \E i \in Server, v \in Value \cup {NoOpValue} : ClientRequest(i, v)
     \/ \E i \in Server : \E newVoters \in SUBSET Server, newLearners \in SUBSET Server :
@@ -782,6 +849,7 @@ TypeOK ==
         /\ readRound[i] \in Nat
         /\ readIndex[i] \in 0..commitIndex[i]
         /\ confirmedBy[i] \subseteq Server
+        /\ transferTarget[i] \in (VotersOf(Config(i)) \ {i}) \cup {Nil}
         /\ led[i] \subseteq Nat \ {0}
         /\ \A n \in 1..Len(applied[i]) : applied[i][n].by \in Nat \ {0}
         /\ \A r \in answered[i] : r.term \in led[i] /\ r.round \in Nat \ {0} /\ r.index \in 1..Len(applied[i])

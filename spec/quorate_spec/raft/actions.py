@@ -27,6 +27,7 @@ from quorate_spec.raft.messages import (
     PreVoteReply,
     RequestVote,
     RequestVoteReply,
+    TimeoutNow,
     Value,
 )
 from quorate_spec.raft.state import (
@@ -123,8 +124,8 @@ def request_vote(server: Server, peer: Id) -> Steps:
         and peer not in server.votes_granted
         and not stalled(server)
     ):
-        last = len(server.log)
-        yield Step(server, (RequestVote(server.id, peer, server.current_term, last, term_at(server.log, last)),))
+        last, term = len(server.log), server.current_term
+        yield Step(server, (RequestVote(server.id, peer, term, last, term_at(server.log, last), transfer=False),))
 
 
 def handle_request_vote(server: Server, m: Message) -> Steps:
@@ -138,8 +139,13 @@ def handle_request_vote(server: Server, m: Message) -> Steps:
 
 
 def ignore_request_vote(server: Server, m: Message) -> Steps:
-    """A server that may have a leader ignores a request of a later term, which it doesn't enter (§4.2.3)."""
-    if isinstance(m, RequestVote) and m.term > server.current_term and server.role in {Role.FOLLOWER, Role.LEADER}:
+    """A server that may have a leader ignores a request of a later term that this leader didn't ask for (§4.2.3)."""
+    if (
+        isinstance(m, RequestVote)
+        and not m.transfer
+        and m.term > server.current_term
+        and server.role in {Role.FOLLOWER, Role.LEADER}
+    ):
         yield Step(server)
 
 
@@ -174,8 +180,8 @@ def step_down(server: Server) -> Steps:
 
 
 def client_request(server: Server, value: Value) -> Steps:
-    """A leader appends a client's value, or a no-op, to its own log (§5.3, §8)."""
-    if server.role is Role.LEADER:
+    """A leader appends a client's value, or a no-op, to its own log, unless it transfers its leadership (§5.3, §8)."""
+    if server.role is Role.LEADER and server.transfer_target is None:
         yield Step(replace(server, log=(*server.log, Entry(server.current_term, value))))
 
 
@@ -255,7 +261,7 @@ def advance_commit_index(server: Server) -> Steps:
 
 def change_members(server: Server, new_voters: frozenset[Id], new_learners: frozenset[Id]) -> Steps:
     """A leader begins a change of the members: directly if at most one voter comes or goes, else jointly (§6)."""
-    if server.role is Role.LEADER:
+    if server.role is Role.LEADER and server.transfer_target is None:
         old = config(server)
         changed = new_voters ^ old.voters
         new = Config(new_voters, frozenset() if len(changed) <= 1 else old.voters, new_learners)
@@ -276,6 +282,66 @@ def leave_joint(server: Server) -> Steps:
     """A leader knows that the joint configuration is committed: it appends that of the new voters alone (§6)."""
     if server.role is Role.LEADER and config(server).outgoing and last_change(server.log) <= server.commit_index:
         yield Step(reconfigure(server, replace(config(server), outgoing=frozenset())))
+
+
+# Transfers of leadership (§3.10)
+
+
+def transfer_leadership(server: Server, target: Id) -> Steps:
+    """A leader begins to transfer its leadership to a voter; no change of the members is under way (§3.10)."""
+    if (
+        server.role is Role.LEADER
+        and server.transfer_target is None
+        and target in voters_of(config(server)) - {server.id}
+        and not config(server).outgoing
+        and last_change(server.log) <= server.commit_index
+    ):
+        yield Step(replace(server, transfer_target=target))
+
+
+def timeout_now(server: Server, peer: Id) -> Steps:
+    """A leader asks the target of its transfer, which has its whole log, to stand for election at once (§3.10)."""
+    if server.transfer_target == peer and server.match_of(peer) == len(server.log):
+        yield Step(server, (TimeoutNow(server.id, peer, server.current_term),))
+
+
+def handle_timeout_now(server: Server, m: Message) -> Steps:
+    """A voter stands because the leader of its term asked it to, and says so to all whom it asks for votes (§3.10)."""
+    if (
+        isinstance(m, TimeoutNow)
+        and m.term == server.current_term
+        and server.role is Role.FOLLOWER
+        and server.id in voters_of(config(server))
+    ):
+        term, last = server.current_term + 1, len(server.log)
+        yield Step(
+            replace(
+                server,
+                current_term=term,
+                voted_for=server.id,
+                role=Role.CANDIDATE,
+                votes_granted=frozenset({server.id}),
+            ),
+            when_durable(
+                server,
+                *(
+                    RequestVote(server.id, peer, term, last, term_at(server.log, last), transfer=True)
+                    for peer in sorted(voters_of(config(server)) - {server.id})
+                ),
+            ),
+        )
+
+
+def ignore_timeout_now(server: Server, m: Message) -> Steps:
+    """The server doesn't follow the leader that asks it to stand, or not any more, or has no vote (§3.10)."""
+    if isinstance(m, TimeoutNow) and m.term <= server.current_term:
+        yield Step(server)
+
+
+def give_up_transfer(server: Server) -> Steps:
+    """A leader still leads after an election timeout: it gives up its transfer, and serves again (§3.10)."""
+    if server.transfer_target is not None:
+        yield Step(replace(server, transfer_target=None))
 
 
 # Terms (§5.1)
@@ -435,6 +501,8 @@ RECEIVING: Final[tuple[Callable[[Server, Message], Steps], ...]] = (
     handle_request_vote_reply,
     handle_append_entries,
     handle_append_entries_reply,
+    handle_timeout_now,
+    ignore_timeout_now,
     update_term,
     refuse_old_request,
     drop_stale_reply,

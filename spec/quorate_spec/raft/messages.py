@@ -56,13 +56,14 @@ class PreVoteReply:
 
 @dataclass(frozen=True, slots=True)
 class RequestVote:
-    """Asks for the receiver's vote in `term` (§5.2)."""
+    """Asks for the receiver's vote in `term` (§5.2); `transfer`: the leader asked the sender to stand (§3.10)."""
 
     source: Id
     dest: Id
     term: int
     last_log_index: int
     last_log_term: int
+    transfer: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,16 @@ class LeadershipConfirmed:
     round: int
 
 
+@dataclass(frozen=True, slots=True)
+class TimeoutNow:
+    """The leader of `term` asks the receiver, which has its whole log, to stand for election at once (§3.10)."""
+
+    source: Id
+    dest: Id
+    term: int
+
+
 Reply: TypeAlias = PreVoteReply | RequestVoteReply | AppendEntriesReply | InstallSnapshotReply | LeadershipConfirmed
-Message: TypeAlias = PreVote | RequestVote | AppendEntries | InstallSnapshot | ConfirmLeadership | Reply
+Message: TypeAlias = PreVote | RequestVote | AppendEntries | InstallSnapshot | ConfirmLeadership | TimeoutNow | Reply
 
 REPLIES: Final = (PreVoteReply, RequestVoteReply, AppendEntriesReply, InstallSnapshotReply, LeadershipConfirmed)

@@ -95,6 +95,7 @@ class Server:
     read_round: int
     read_index: int
     confirmed_by: frozenset[Id]
+    transfer_target: Id | None
 
     # History, which no guard and no other variable depends on.
     led: frozenset[int]
@@ -137,6 +138,7 @@ def initial(server: Id, voters: Iterable[Id], learners: Iterable[Id] = ()) -> Se
         read_round=0,
         read_index=0,
         confirmed_by=frozenset(),
+        transfer_target=None,
         led=frozenset(),
         applied=(),
         answered=frozenset(),
@@ -244,6 +246,7 @@ def be_follower(server: Server) -> Server:
         read_round=0,
         read_index=0,
         confirmed_by=frozenset(),
+        transfer_target=None,
     )
 
 

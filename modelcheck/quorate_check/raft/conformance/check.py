@@ -31,12 +31,20 @@ READ_ACTIONS = (
     "end_reads",
 )
 CHANGE_ACTIONS = ("change_members", "leave_joint")
+TRANSFER_ACTIONS = (
+    "transfer_leadership",
+    "timeout_now",
+    "handle_timeout_now",
+    "ignore_timeout_now",
+    "give_up_transfer",
+)
 
 ANY = NetworkKind.ANY
 DEFAULT_RUNS = (
     NamedBounds("as it is served", SERVED),
     NamedBounds("as it is served, snapshots", replace(SERVED, max_term=1, snapshots=1)),
     NamedBounds("as it is served, reads", replace(SERVED, max_term=1, reads=2)),
+    NamedBounds("as it is served, a transfer", replace(SERVED, storage=Durability.SYNC, restarts=0, transfers=1)),
     NamedBounds("reads in two terms", RaftBounds(network=ANY, max_log=1, reads=2)),
     NamedBounds("elections", RaftBounds(network=ANY, max_log=1, restarts=None, pre_vote=True, check_quorum=True)),
     NamedBounds("snapshots of longer logs", RaftBounds(network=ANY, snapshots=None, no_op=True)),
@@ -77,6 +85,9 @@ class Conformance(Explanations[LocalStep]):
             **dict.fromkeys(SNAPSHOT_ACTIONS, snapshots),
             **dict.fromkeys(READ_ACTIONS, reads),
             **dict.fromkeys(CHANGE_ACTIONS, any(b.changes for b in bounds) or "no changes: needs --changes"),
+            **dict.fromkeys(
+                TRANSFER_ACTIONS, any(b.transfers != 0 for b in bounds) or "no transfers: needs --transfers 1 or more"
+            ),
         }
         return self.unused_among(action_functions(), excluded)
 

@@ -108,9 +108,13 @@ def own_actions(server: Server, step: LocalStep) -> Iterator[tuple[str, Step]]:
         *((actions.compact,) if step.cause is Cause.SNAPSHOT else ()),
         *((actions.begin_reads,) if step.after.read_round > server.read_round else ()),
         *((actions.end_reads,) if step.after.answered != server.answered else ()),
+        *((actions.give_up_transfer,) if step.after.transfer_target is None else ()),
         *((actions.restart,) if step.cause is Cause.CRASH else ()),
     ):
         yield from ((action.__name__, result) for result in action(server))
+    if (target := step.after.transfer_target) != step.before.transfer_target and target is not None:
+        results = actions.transfer_leadership(server, target)
+        yield from ((actions.transfer_leadership.__name__, result) for result in results)
     for entry in step.after.log[len(server.log) : len(server.log) + 1]:
         if entry.config is None:
             results = actions.client_request(server, entry.value)
@@ -119,7 +123,7 @@ def own_actions(server: Server, step: LocalStep) -> Iterator[tuple[str, Step]]:
             results = actions.change_members(server, entry.config.voters, entry.config.learners)
             yield from ((actions.change_members.__name__, result) for result in results)
     for m in step.sent:  # any other message would not be among those that the step sent
-        for send in (actions.request_pre_vote, actions.request_vote, actions.install_snapshot):
+        for send in (actions.request_pre_vote, actions.request_vote, actions.install_snapshot, actions.timeout_now):
             yield from ((send.__name__, result) for result in send(server, m.dest))
         if isinstance(m, AppendEntries):
             results = actions.append_entries(server, m.dest, len(m.entries))

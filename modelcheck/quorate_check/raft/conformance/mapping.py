@@ -19,10 +19,11 @@
 | confirmedBy, confirmed_by     | state.reads.confirmed_by                |                                |
 | led                           | record.terms_led                        | record.vote                    |
 | applied                       | record.applied                          |                                |
+| transferTarget,               | state.transfer_target                   |                                |
+| transfer_target               |                                         |                                |
 | answered                      | record.reads                            |                                |
 | (none)                        | state.leader_id                         | the redirection of clients     |
 | (none)                        | state.heard_from                        | when a leader steps down       |
-| RequestVote                   | the same                                | transfer: what may be ignored  |
 | (none)                        | RequestVoteReply of a server to itself  | the way of its own vote        |
 | messages                      | what a step sends                       | order, repetition              |
 | mentries                      | entries: (term, command)                | the number in one message      |
@@ -72,6 +73,7 @@ def map_server(server: subject.CoreNode) -> Server:
         read_round=state.reads.number,
         read_index=state.reads.index,
         confirmed_by=state.reads.confirmed_by,
+        transfer_target=state.transfer_target,
         led=server.record.terms_led,
         applied=tuple(map_applied(a) for a in server.record.applied),
         answered=frozenset(Answered(term, reads.round, reads.index) for term, reads in server.record.reads),
@@ -120,7 +122,7 @@ def map_message(m: code.Message) -> spec.Message:  # noqa: C901, PLR0911 - one c
         case code.PreVoteReply():
             return spec.PreVoteReply(m.source, m.dest, m.term, m.vote_granted)
         case code.RequestVote():
-            return spec.RequestVote(m.source, m.dest, m.term, m.last_log_index, m.last_log_term)
+            return spec.RequestVote(m.source, m.dest, m.term, m.last_log_index, m.last_log_term, m.transfer)
         case code.RequestVoteReply():
             return spec.RequestVoteReply(m.source, m.dest, m.term, m.vote_granted)
         case code.AppendEntries():
@@ -144,5 +146,7 @@ def map_message(m: code.Message) -> spec.Message:  # noqa: C901, PLR0911 - one c
             return spec.ConfirmLeadership(m.source, m.dest, m.term, m.round)
         case code.LeadershipConfirmed():
             return spec.LeadershipConfirmed(m.source, m.dest, m.term, m.round)
+        case code.TimeoutNow():
+            return spec.TimeoutNow(m.source, m.dest, m.term)
         case _:
             assert_never(m)

@@ -29,6 +29,7 @@ SENDERS: dict[type[Message], Callable[..., Any]] = {
     spec.AppendEntries: actions.append_entries,
     spec.InstallSnapshot: actions.install_snapshot,
     spec.ConfirmLeadership: actions.confirm_leadership,
+    spec.TimeoutNow: actions.timeout_now,
     spec.PreVoteReply: actions.handle_pre_vote_request,
     spec.RequestVoteReply: actions.handle_request_vote,
     spec.AppendEntriesReply: actions.handle_append_entries,
@@ -46,6 +47,7 @@ HANDLERS: dict[type[Message], Callable[..., Any]] = {
     spec.InstallSnapshotReply: actions.handle_install_snapshot_reply,
     spec.ConfirmLeadership: actions.handle_confirm_leadership,
     spec.LeadershipConfirmed: actions.handle_leadership_confirmed,
+    spec.TimeoutNow: actions.handle_timeout_now,
 }
 
 
@@ -71,6 +73,8 @@ def _expected(  # noqa: C901, PLR0911 - a decision, case by case
         return _receiver(position.server, position.pending), {"server": position.server, "m": position.pending}
     if "read_round" in names and step.after.role is Role.LEADER:
         return actions.begin_reads, {"server": position.server}
+    if "transfer_target" in names and step.after.transfer_target is not None:
+        return actions.transfer_leadership, {"server": position.server, "target": step.after.transfer_target}
     if unsent and step.received is None:
         first = unsent[0]
         arguments = {"server": position.server, "peer": first.dest, "count": len(getattr(first, "entries", ()))}

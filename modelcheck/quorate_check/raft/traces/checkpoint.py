@@ -51,6 +51,7 @@ def _server(line: CheckpointLine, durable: Durable, place: Place) -> TracedServe
         ReadRound(expected.read_round, expected.read_index, frozenset(expected.confirmed_by)),
         frozenset(expected.heard_from),
         expected.caught_up_index,
+        expected.transfer_target,
     )
     if (
         digest(state) != expected

@@ -113,8 +113,7 @@ def mentioned_indices(step: ServerStep) -> Iterator[int]:
         state, log = server.state, server.state.log
         yield from (log.snapshot_index, log.configuration_index, log.last_index)
         yield from (state.commit_index, server.highest_applied, state.reads.index)
-        yield from (index - 1 for index in state.next_index)
-        yield from state.match_index
+        yield from (*state.match_index, *(index - 1 for index in state.next_index))
     if step.output is not None and step.output.reads is not None:
         yield step.output.reads.index
     yield first_difference(step.before.state.log, step.after.state.log)
@@ -341,6 +340,7 @@ class Window:
             read_round=self._rounds[state.reads.number],
             read_index=self._index(state.reads.index),
             confirmed_by=state.reads.confirmed_by,
+            transfer_target=state.transfer_target,
             led=frozenset(t for t in server.terms_led if t >= self._before.current_term),
             applied=(*(LONG_APPLIED,) * long_applied, *newly_applied),
             answered=answers,
