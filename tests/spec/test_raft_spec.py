@@ -100,10 +100,18 @@ def test_every_action_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert taken == set(names) - {"drop_message"}
 
 
-@pytest.mark.parametrize("stalls", [False, True], ids=["disks", "disks that stall"])
-def test_raft_refines_consensus(stalls: bool) -> None:  # noqa: FBT001 - whether disks do
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        replace(TWO, in_flight=1, restarts=True, duplicates=True),
+        replace(TWO, in_flight=1, restarts=True, duplicates=True, stalls=True),
+        SpecBounds(servers=2, in_flight=1, max_log=3, max_entries=3, members="1+2", changes="12,2", restarts=True),
+    ],
+    ids=["disks", "disks that stall", "members that change"],
+)
+def test_raft_refines_consensus(bounds: SpecBounds) -> None:
     """Every move of every state leaves what is chosen as it is, or adds to it."""
-    system = replace(TWO, in_flight=1, restarts=True, duplicates=True, stalls=stalls).system()
+    system = bounds.system()
     start = behaviour.start(system)
     assert chosen(start.nodes) == INITIAL
     seen, todo, grown = {start}, [start], 0

@@ -120,6 +120,18 @@ def test_tlc_sees_raft_refine_consensus(folder: Path) -> None:
     assert counted(tlc("RaftRefinesConsensus.tla", "X.cfg", folder)) == (sum(found.levels), len(found.levels))
 
 
+def test_tlc_sees_raft_refine_consensus_while_members_change(folder: Path) -> None:
+    """A learner joins, a joint change replaces the only voter by it, and both may restart; of two servers."""
+    bounds = SpecBounds(
+        servers=2, in_flight=1, max_log=3, max_entries=3, members="1+2", changes="12,2", symmetry=False, restarts=True
+    )
+    cfg = bounds.cfg()
+    cfg = f"{cfg[: cfg.index('INVARIANTS')]}PROPERTIES\n    RefinesConsensus\n"
+    (folder / "X.cfg").write_text(cfg, encoding="utf-8")
+    found = explore(bounds.system())
+    assert counted(tlc("RaftRefinesConsensus.tla", "X.cfg", folder)) == (sum(found.levels), len(found.levels))
+
+
 def test_a_wrong_guard_in_one_text_shows(folder: Path) -> None:
     """If the TLA+ text forgets §5.4.1, TLC breaks a promise that the Python text keeps."""
     text = (folder / "Raft.tla").read_text(encoding="utf-8")
