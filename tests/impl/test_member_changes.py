@@ -154,7 +154,11 @@ def test_an_address_changes_alone() -> None:
         (("add", "127.0.0.1:7102"), "node 2 is at 127.0.0.1:7102 already"),
         (("join", "127.0.0.1:7104", "ff"), "the request can't be read"),
         (("join", "127.0.0.1:7104", "no"), "the request can't be read"),
-        (("promote",), "a request about members is one of list, add, join, promote, remove, replace, address"),
+        (
+            ("promote",),
+            "a request about members is one of list, add, join, promote, remove, replace, address, transfer",
+        ),
+        (("transfer", "4"), "node 4 is no member; these are: 1, 2, 3"),
         (("list", "all"), "a request about members is one of list"),
         (("grow",), "a request about members is one of list"),
         ((), "a request about members is one of list"),

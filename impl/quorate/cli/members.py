@@ -123,6 +123,20 @@ def replace(
     return _change(credentials.access(server), operator, timeout, "REPLACE", str(old), str(new))
 
 
+@app.command(epilog="Example: quorate members transfer 2 --server 127.0.0.1:7001")
+@with_credentials
+def transfer(
+    member: MemberArgument,
+    *,
+    server: ServerOption = None,
+    operator: OperatorOption = None,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    credentials: Credentials,
+) -> int:
+    """Let a voter lead. The leader brings it up to date and asks it to stand; if that fails, the leader goes on."""
+    return _change(credentials.access(server), operator, timeout, "TRANSFER", str(member))
+
+
 @app.command(epilog="Example: quorate members address 3 10.0.0.9:7101 --server 10.0.0.1:6379")
 @with_credentials
 def address(

@@ -14,7 +14,7 @@ from quorate.membership.claim import INCARNATION_BYTES
 from quorate.membership.directory import Contact, Directory, directory_of
 from quorate.membership.register import Register
 from quorate.raft.configuration import NodeId
-from quorate.raft.events import ChangeMembers
+from quorate.raft.events import ChangeMembers, TransferLeadership
 from quorate.raft.state import State
 from quorate.raft_server.status import change_of, role_of
 from quorate.runtime.addresses import Address, parse_address, show_address
@@ -31,9 +31,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change to begin, and the reply when it is complete."""
+    """A change of the members, or a transfer of leadership, to begin, and the reply when it is complete."""
 
-    event: ChangeMembers
+    event: ChangeMembers | TransferLeadership
     reply: bytes
 
 
@@ -222,6 +222,11 @@ def _replace(leader: _Leader, old_text: str, new_text: str) -> Decision:
     return leader.change(voters, {*configuration.learners} - {new}, leader.directory)
 
 
+def _transfer(leader: _Leader, text: str) -> Decision:
+    """Another voter is to lead."""
+    return Change(TransferLeadership(leader.member(text)), b"{}")
+
+
 def _move(leader: _Leader, text: str, address: str) -> Decision:
     """A member is reached at another address."""
     member, configuration, place = leader.member(text), leader.configuration, _address(address)
@@ -249,4 +254,5 @@ _REQUESTS: Final[Mapping[str, tuple[Callable[..., Decision], range]]] = {
     "remove": (_remove, range(1, 2)),
     "replace": (_replace, range(2, 3)),
     "address": (_move, range(2, 3)),
+    "transfer": (_transfer, range(1, 2)),
 }

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from quorate import raft
-from quorate.membership.changes import Answer, Decision, Later, refusal
+from quorate.membership.changes import Answer, Change, Decision, Later, refusal
 from quorate.raft import Event, Role, State
 from quorate.runtime.outcomes import Done
 from quorate.runtime.requests import Proposals, Request, RequestPhase
@@ -51,6 +51,7 @@ class Changes:
         self._step = step
         self._later = later
         self._joint: tuple[Request, bytes] | None = None
+        self._transfer: tuple[Request, raft.NodeId] | None = None
         self._place: tuple[raft.Configuration, bool] | None = None
 
     def request(self, state: State, request: Request) -> None:
@@ -61,11 +62,13 @@ class Changes:
                 request.finish(Done(reply))
             case Later(why):
                 self._later(request, why)
-            case _:
-                self._joint = request, decision.reply
+            case Change(raft.TransferLeadership() as event):
+                self._begin_transfer(request, event)
+            case Change(event, reply):
+                self._joint = request, reply
                 request.phase = RequestPhase.PROPOSED
                 try:
-                    self._step(decision.event)
+                    self._step(event)
                 except raft.ChangeRefused as error:
                     self._joint = None
                     if error.soon:
@@ -73,8 +76,29 @@ class Changes:
                     else:
                         request.finish(Done(refusal(str(error))))
 
+    def _begin_transfer(self, request: Request, event: raft.TransferLeadership) -> None:
+        try:
+            self._step(event)
+        except raft.TransferRefused as error:
+            request.finish(Done(refusal(str(error))))
+        else:
+            self._transfer = request, event.target
+            request.phase = RequestPhase.PROPOSED
+
+    def _follow_transfer(self, state: State) -> None:
+        if self._transfer is None or state.transfer_target is not None:
+            return
+        request, target = self._transfer
+        self._transfer = None
+        if state.role is Role.LEADER:
+            why = f"node {target} didn't take over within an election timeout: it may be slow, cut off or about to stop"
+            request.finish(Done(refusal(why)))
+        else:
+            request.finish(Done(b"{}"))
+
     def follow(self, state: State) -> bool:
         """Follow the state of the core after each step; whether another configuration is in force, or committed now."""
+        self._follow_transfer(state)
         log, before = state.log, self._place
         place = state.configuration, log.configuration_index <= state.commit_index
         if before is not None and place[0] is before[0] and place[1] is before[1]:

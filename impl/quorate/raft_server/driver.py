@@ -114,8 +114,7 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
 
     def _hand_over(self) -> None:
         """Have another stand at once; its votes depose this server, which then votes, or an election timeout passes."""
-        if hand_over(self._state, self._transport.connected, self._step):
-            self._check_timer.restart()
+        hand_over(self._state, self._transport.connected, self._step)
 
     def _note_who_waits(self) -> None:
         """Note whether this server may stop, and bid farewell to whom it still might owe an answer."""
@@ -267,6 +266,8 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         if output.reset_election_timer:
             self._election.restart()
         self._follow_members()
+        if before.transfer_target is None and self._state.transfer_target is not None:
+            self._check_timer.restart()  # it has a whole election timeout
         if place(before) != place(self._state):
             self._role_changed(before.role)
         self._want_turn()

@@ -33,18 +33,16 @@ def successor(state: State, connected: AbstractSet[NodeId]) -> NodeId | None:
     return max(voters, key=state.match_index_of, default=None)
 
 
-def hand_over(state: State, connected: AbstractSet[NodeId], step: Callable[[Event], None]) -> bool:
-    """Begin a transfer by `step` if a leader can and none is under way; return whether one begins."""
+def hand_over(state: State, connected: AbstractSet[NodeId], step: Callable[[Event], None]) -> None:
+    """Begin a transfer by `step` if a leader can and none is under way."""
     if state.role is not Role.LEADER or state.transfer_target is not None:
-        return False
+        return
     if (heir := successor(state, connected)) is None:
-        return False
+        return
     try:
         step(TransferLeadership(heir))
     except TransferRefused as error:
         log.info("leadership isn't handed over yet", extra={"to": heir, "reason": str(error)})
-        return False
-    return True
 
 
 @dataclass
