@@ -6,13 +6,16 @@ waits; `durable`, flush, then what waited, and the confirmation. A crash may com
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 
 from quorate.disk import Queue, add, crash, flush
 from quorate.membership.restraint import restrained
 from quorate.raft import (
+    ChangeMembers,
+    ChangeRefused,
     Config,
     Durable,
     ElectionTimeout,
@@ -135,6 +138,7 @@ class TracedNode:
 class TracedCluster:
     """Nodes of one cluster in `folder`, and a network that loses, delays, repeats and reorders.
 
+    `joiners` know no member until a leader sends them the log, which `change` brings about.
     The traces of the nodes in `cut` are in parts, of which the latest are kept, as `part_bytes` and `parts` say.
     """
 
@@ -147,20 +151,22 @@ class TracedCluster:
         cut: frozenset[NodeId] = frozenset(),
         part_bytes: int = 4000,
         parts: int | None = None,
+        joiners: tuple[NodeId, ...] = (),
     ) -> None:
         self.rng = random.Random(seed)
         self.network: list[Message] = []
         self.proposed = 0
+        self.changed = 0
         self.nodes = {
             member: TracedNode(
-                config,
+                config if member in config.members else replace(config, members=()),
                 member,
                 folder / f"n{member}.ndjson",
                 self.network.extend,
                 part_bytes if member in cut else None,
                 parts if member in cut else None,
             )
-            for member in config.members
+            for member in (*config.members, *joiners)
         }
 
     def close(self) -> None:
@@ -168,8 +174,10 @@ class TracedCluster:
         for node in self.nodes.values():
             node.tracer.close()
 
-    def run(self, moves: int, *, crashes: bool = True, snapshots: bool = True, batch: int = 5) -> None:
-        """Make random moves; proposals come in batches of up to `batch` commands."""
+    def run(
+        self, moves: int, *, crashes: bool = True, snapshots: bool = True, batch: int = 5, changes: float = 0
+    ) -> None:
+        """Make random moves; proposals come in batches of up to `batch`, changes of members with weight `changes`."""
         weights = {
             self.deliver: 50,
             self.write: 25,
@@ -180,6 +188,7 @@ class TracedCluster:
             self.snapshot: 1 if snapshots else 0,
             self.crash: 0.7 if crashes else 0,
             self.step_down: 0.3,
+            self.change: changes,
         }
         for move in self.rng.choices(list(weights), list(weights.values()), k=moves):
             move()
@@ -225,6 +234,17 @@ class TracedCluster:
             commands = tuple(b"command %d" % (self.proposed + i) for i in range(count))
             self.proposed += count
             node.handle(Propose(commands))
+
+    def change(self) -> None:
+        """An operator wants some of the nodes as voters, others as learners; leaders refuse what isn't possible."""
+        for node in self.leaders()[-1:]:
+            parts = {member: self.rng.choice(("voter", "voter", "learner", "none")) for member in self.nodes}
+            voters, learners = (tuple(m for m, part in parts.items() if part == name) for name in ("voter", "learner"))
+            if self.rng.random() < 0.3:
+                voters, learners = node.state.configuration.voters, node.state.configuration.learners
+            with suppress(ChangeRefused):
+                node.handle(ChangeMembers(voters, learners, b"contacts %d" % self.rng.randrange(3)))
+                self.changed += 1
 
     def read(self) -> None:
         """Clients want to know something."""

@@ -266,3 +266,28 @@ def test_windows_leave_out_of_batches_only_what_doesn_t_matter(seed: int, tmp_pa
     check.run(lambda: None, lambda _: None)
     assert check.finding is None
     assert min(check.compared[explained, True] for explained in (True, False)) > 5
+
+
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize("seed", range(50 if NIGHTLY else 1))
+def test_windows_have_the_configurations_that_count(seed: int, tmp_path: Path, *, cut: bool) -> None:
+    """On random runs whose members change, with configurations far back in logs, in snapshots, and before the trace."""
+    everyone = frozenset(range(1, 6)) if cut else frozenset[int]()
+    config = Config((1, 2, 3), no_op=True)
+    cluster = TracedCluster(tmp_path, config, seed, joiners=(4, 5), cut=everyone, part_bytes=4_000, parts=2)
+    cluster.elect(1)
+    for _ in range(10):
+        cluster.propose(6)
+        cluster.settle()
+        cluster.run(40, batch=3, changes=6)
+        cluster.settle()
+        for member in cluster.nodes:
+            if not cluster.leaders():
+                cluster.elect(member)
+    cluster.close()
+    check = Comparing(tmp_path)
+    check.run(lambda: None, lambda _: None)
+    assert check.finding is None, check.finding
+    assert (check.counts.began_late > 0) is cut
+    assert min(check.compared[explained, True] for explained in (True, False)) > 5
+    assert cluster.changed > 2

@@ -113,7 +113,9 @@ def _trace(output: Output, source: Path, first: int, steps: int) -> Verdict:
             raise UnusableSystemError(f"{source}: this trace is empty")
     stretch = Stretch(first, steps, node)
     check = TraceCheck(folder, stretch.add_line)
-    stretch.begin(check.members[0].file.members)
+    files = [member.file for member in check.members]
+    founders = next((file.members for file in files if file.members), ())
+    stretch.begin(founders, (file.node for file in files if file.node not in founders))
     with (
         interruptible(output.progress) as stop,
         Display(output.progress, "explain", "reading", progress_line) as display,

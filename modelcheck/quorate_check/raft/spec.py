@@ -284,8 +284,10 @@ class SpecBounds:
 
     def _change_members(self, server: Server) -> Iterator[Step]:
         if len(server.log) < self.max_log:
-            for target in self.targets:
-                yield from actions.change_members(server, frozenset(target.voters), frozenset(target.learners))
+            present = config(server)
+            for voters, learners in ((frozenset(each.voters), frozenset(each.learners)) for each in self.targets):
+                if (voters, learners) != (present.voters, present.learners):
+                    yield from actions.change_members(server, voters, learners)
 
     def _begin_reads(self, server: Server) -> Iterator[Step]:
         if server.read_round < self.max_rounds:

@@ -60,7 +60,9 @@ MCNext ==
        \/ \E i \in Server, v \in Value : Len(log[i]) < MaxLog /\ ClientRequest(i, v)
        \/ \E i \in Server : LeaveJoint(i)
        \/ \E i \in Server, newVoters \in TargetVoters, newLearners \in TargetLearners :
-              Len(log[i]) < MaxLog /\ ChangeMembers(i, newVoters, newLearners)
+              /\ Len(log[i]) < MaxLog
+              /\ ~(Config(i).voters = newVoters /\ Config(i).learners = newLearners)
+              /\ ChangeMembers(i, newVoters, newLearners)
        \/ \E m \in messages : UpdateTerm(m.mdest, m)
        \/ \E m \in messages : MCHandle(m)
        \/ \E m \in messages : WithDrop /\ DropMessage(m)

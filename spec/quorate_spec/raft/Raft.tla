@@ -23,7 +23,8 @@
 (*    read isn't modelled, only the index up to which it is committed.     *)
 (*  - Membership changes (§6) are those of the dissertation's chapter 4    *)
 (*    with its erratum: a change of at most one voter is direct.  How far  *)
-(*    a learner has to catch up is left out, as time is.                   *)
+(*    a learner has to catch up is left out, as time is, and where members *)
+(*    are reached: if only that changes, the members are the same.         *)
 (*  - Transfers of leadership are those of §3.10.  Who may have a leader   *)
 (*    may ignore requests, and may ignore a TimeoutNow, since it may not   *)
 (*    know that the sender leads.                                          *)
@@ -456,7 +457,6 @@ ChangeMembers(i, newVoters, newLearners) ==
     /\ role[i] = Leader
     /\ transferTarget[i] = Nil
     /\ old.outgoing = {}
-    /\ new # old
     /\ LastChange(log[i]) <= commitIndex[i]
     /\ commitIndex[i] > 0
     /\ log[i][commitIndex[i]].term = currentTerm[i]

@@ -267,7 +267,6 @@ def change_members(server: Server, new_voters: frozenset[Id], new_learners: froz
         new = Config(new_voters, frozenset() if len(changed) <= 1 else old.voters, new_learners)
         if (
             not old.outgoing
-            and new != old
             and last_change(server.log) <= server.commit_index
             and server.commit_index > 0
             and term_at(server.log, server.commit_index) == server.current_term

@@ -7,6 +7,7 @@ message that was sent within the stretch and not received in it is drawn as in f
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from quorate.raft import Config, Durable, Event, Message, NodeId, Receive, restart
@@ -43,10 +44,10 @@ class Stretch:
     rules: list[tuple[Rule, ...]] = field(default_factory=list)
     flight: tuple[Message, ...] = ()
 
-    def begin(self, members: tuple[NodeId, ...]) -> None:
-        """Start with the servers of a new cluster; the first line of each trace replaces its server."""
-        config = Config(members)
-        self.nodes = {i: subject.CoreNode(restart(config, i, Durable())) for i in members}
+    def begin(self, founders: tuple[NodeId, ...], joiners: Iterable[NodeId]) -> None:
+        """Start with new servers; the first line of each trace replaces its server."""
+        configs = {**dict.fromkeys(founders, Config(founders)), **dict.fromkeys(joiners, Config(()))}
+        self.nodes = {i: subject.CoreNode(restart(config, i, Durable())) for i, config in configs.items()}
 
     @property
     def full(self) -> str | None:
@@ -81,7 +82,7 @@ class Stretch:
             self.flight = tuple(m for m in self.flight if m != event.message)
         else:
             move = Move(MoveKind.SPONTANEOUS, node, subject.Restart() if event is None else event)
-        self.flight = as_set(step.sent, self.flight)
+        self.flight = as_set(tuple(m for m in step.sent if m.dest in self.nodes), self.flight)
         self._place(step.after)
         self.steps.append(Step(move, self._state()))
         self.rules.append((NO_RULE,) if sequence is None else tuple(dict.fromkeys(map(rule, sequence))))
