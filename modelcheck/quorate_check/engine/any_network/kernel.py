@@ -27,15 +27,22 @@ BITS = 62  # messages in a word
 UNKNOWN = -1
 NONE = -1  # no state, at the end of a list
 MIX = -7046029254386353131  # 2**64 / golden ratio, odd, as a signed integer
-_LOW = (1 << 31) - 1
+LOW = (1 << 31) - 1  # the lower half of a word
 
 # Positions in `counts`.
 STATES, MAXIMA, TUPLES, SETS, MEMBERS, FULL, MISSING, RETRIES, TRANSITIONS, EXPANSIONS, ORBITS, COVERINGS = range(12)
 COUNTS = 12
 
 # Columns of `members`; behind them the sets, by node.
-STATE, SIZE, SETS_FROM = range(3)
+STATE, SIZES, MORE_SIZES, SETS_FROM = range(4)
 FEW = 2  # members that a new tuple has room for
+
+# The sizes of a state's sets, four numbers in one word: a state that covers another has none that is less. So most of
+# the members that don't are told by two words, without a look at their sets.
+SIZE_FIELDS = 4
+SIZE_BITS = 16  # one of which stays 0
+MOST_SIZE = (1 << (SIZE_BITS - 1)) - 1  # larger ones count as this
+SIZE_GUARDS = -0x7FFF7FFF7FFF8000  # the highest bit of each number
 
 
 class Shape(NamedTuple):
@@ -263,6 +270,8 @@ def close(shape, steps, store, state, local, sent, todo, actor):
                 for w in range(words):
                     at = (j * n + i) * words + w
                     new = todo[at]
+                    if new == 0:
+                        continue
                     todo[at] = 0
                     unknown = new & ~steps.delivery[local[i], at]
                     while unknown:
@@ -520,7 +529,25 @@ def _state_slot(shape, store, number, sets, used):
 
 
 @compiled(counted=False)
-def _is_covered(shape, steps, store, number, sets, size, used):
+def sizes_of(shape, store, sets):
+    """Return the sizes of sets in one word; the nodes share its numbers by turns, and each is a sum."""
+    sizes = 0
+    for field in range(SIZE_FIELDS):
+        size = 0
+        for i in range(field, shape.nodes, SIZE_FIELDS):
+            size += store.set_size[sets[i]]
+        sizes |= min(size, MOST_SIZE) << (field * SIZE_BITS)
+    return sizes
+
+
+@compiled(inline="always", counted=False)
+def no_larger(one, other):
+    """Whether no number of one word of sizes is larger than that of another."""
+    return ((other | SIZE_GUARDS) - one) & SIZE_GUARDS == SIZE_GUARDS
+
+
+@compiled(counted=False)
+def _is_covered(shape, steps, store, number, sets, sizes, used):
     """Whether a kept state of a tuple covers this one; kept states that this one covers are dropped meanwhile.
 
     Never both: of the kept states of a tuple none covers another.
@@ -530,7 +557,8 @@ def _is_covered(shape, steps, store, number, sets, size, used):
     while m < store.tuple_members[number, 1]:
         row = first + m
         other = members[row, STATE]
-        if members[row, SIZE] >= size:
+        its = members[row, SIZES] | members[row, MORE_SIZES] << 32
+        if no_larger(sizes, its):
             covers = True
             for i in range(n):
                 covers = _is_within(shape, store, sets[i], members[row, SETS_FROM + i])
@@ -540,7 +568,7 @@ def _is_covered(shape, steps, store, number, sets, size, used):
                 counts[COVERINGS] += 1
                 _swap(members, first, row)  # what has covered one state soon covers another
                 return True
-        if members[row, SIZE] <= size:
+        if no_larger(its, sizes):
             covered = True
             for i in range(n):
                 covered = _is_within(shape, store, members[row, SETS_FROM + i], sets[i])
@@ -602,16 +630,15 @@ def insert(shape, steps, store, scratch, used, parent):
         return True
     if not _make_room(store, number):
         return False
-    size = 0
-    for i in range(n):
-        size += store.set_size[sets[i]]
-    if _is_covered(shape, steps, store, number, sets, size, used):
+    sizes = sizes_of(shape, store, sets)
+    if _is_covered(shape, steps, store, number, sets, sizes, used):
         return True
     state = counts[STATES]
     row = store.tuple_members[number, 0] + store.tuple_members[number, 1]
     store.tuple_members[number, 1] += 1
     store.members[row, STATE] = state
-    store.members[row, SIZE] = size
+    store.members[row, SIZES] = sizes & LOW
+    store.members[row, MORE_SIZES] = sizes >> 32
     store.state_tuple[state] = number
     for i in range(n):
         store.members[row, SETS_FROM + i] = sets[i]
