@@ -286,7 +286,9 @@ def test_the_default_check_runs_its_list_and_reports_each(
         DefaultRun("two", "terms", RaftBounds(servers=1, restarts=1)),
     )
     monkeypatch.setattr("quorate_check.cli.default.DEFAULT_CHECK", runs)
-    monkeypatch.setattr("quorate_check.cli.default.CONFORMANCE", (NamedBounds("steps", RaftBounds(servers=1)),))
+    monkeypatch.setattr(
+        "quorate_check.cli.default.CONFORMANCE", (NamedBounds("steps", RaftBounds(servers=1, max_term=1)),)
+    )
     monkeypatch.setattr("quorate_check.cli.default.BYZANTINE", BftBounds(max_view=1))
     monkeypatch.setattr("quorate_check.cli.default.BYZANTINE_CONFORMANCE", BYZANTINE_RUNS[:1])
     monkeypatch.setattr("quorate_check.cli.default.SPECIFICATION", SpecBounds(servers=1))

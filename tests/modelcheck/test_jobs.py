@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from multiprocessing import get_context
+from pathlib import Path
 from select import select
 
 import pytest
@@ -38,6 +39,28 @@ def run(*jobs: Job, processes: int = 2, decides: object = None) -> dict[int, str
 def test_results_come_by_number(processes: int) -> None:
     """However many processes there are, fewer or more than jobs."""
     assert run(*map(at_once, "abcde"), processes=processes) == dict(enumerate("abcde"))
+
+
+def test_the_longest_job_begins_first(tmp_path: Path) -> None:
+    """And results have the numbers of the jobs all the same."""
+    beginnings = tmp_path / "beginnings"
+
+    def job(name: str, seconds: float) -> Job:
+        def work(_output: Output) -> str:
+            with beginnings.open("a", encoding="utf-8") as file:
+                file.write(name)
+            return name
+
+        return Job(name, work, seconds)
+
+    assert run(job("a", 0), job("b", 5), job("c", 0), job("d", 9), processes=1) == dict(enumerate("abcd"))
+    assert beginnings.read_text(encoding="utf-8") == "dbac"
+
+
+def test_a_result_that_decides_keeps_no_earlier_job_from_its_turn() -> None:
+    """Though it began first; later ones never begin."""
+    decisive = Job("broken", lambda _output: "broken", 9)
+    assert run(at_once("first"), decisive, at_once("last"), processes=1, decides="broken") == {0: "first", 1: "broken"}
 
 
 def test_what_comes_after_the_result_that_decides_is_ended_and_left_out() -> None:

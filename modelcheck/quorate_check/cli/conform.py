@@ -1,6 +1,7 @@
 """`model-check conform` and `model-check bft --conform`: every step of the code, explained by the specification."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from quorate_check.bft.conformance import check as bft
@@ -19,6 +20,7 @@ from quorate_check.conformance.report import (
     unexplained,
 )
 from quorate_check.conformance.runs import NamedBounds
+from quorate_check.conformance.sequences import CONFORMS
 from quorate_check.core.system import Outcome, System
 from quorate_check.core.verdict import Exploration, Verdict
 from quorate_check.raft.bounds import RaftBounds
@@ -37,6 +39,29 @@ def check(
     return _explain(output, search, raft.Conformance(), runs)
 
 
+def check_beside(
+    output: Output, search: Search, system: System, name: str, runs: tuple[NamedBounds[RaftBounds], ...]
+) -> tuple[Exploration, ConformanceReport | None]:
+    """Search `system`, the core within the bounds of the first of `runs`, explaining its steps, and then other runs.
+
+    Returns the exploration of `system`, and the report on all `runs`; None if `system` itself breaks a promise.
+    """
+    conformance = raft.Conformance()
+    both = search.run(conformance.beside(system), name, output.progress)
+    if both.path is not None and both.path.broken == CONFORMS:  # which ended both; so each is searched by itself
+        exploration = search.run(system, name, output.progress)
+        return exploration, check(output, search, runs)[0] if exploration.path is None else None
+    exploration = replace(both, invariants=tuple(invariant for invariant in both.invariants if invariant != CONFORMS))
+    if both.path is not None:
+        return exploration, None
+    explorations: tuple[Exploration, ...] = (replace(both, subject=raft.SUBJECT, invariants=(CONFORMS,), witnesses=()),)
+    if both.stopped is None:
+        others = runs[1:]
+        systems = tuple(conformance.system(run.bounds) for run in others)
+        explorations += _explore(output, search, tuple(run.name for run in others), systems)
+    return exploration, _report(conformance, runs, explorations)
+
+
 def check_bft(
     output: Output, search: Search, runs: tuple[NamedBounds[MemberBounds], ...]
 ) -> tuple[ConformanceReport, System]:
@@ -50,20 +75,29 @@ def _explain(
     conformance: raft.Conformance | bft.Conformance,
     runs: tuple[NamedBounds[Any], ...],
 ) -> tuple[ConformanceReport, System]:
-    names, bounds = tuple(r.name for r in runs), tuple(r.bounds for r in runs)
-    explorations, system = _explore(output, search, names, tuple(map(conformance.system, bounds)))
-    return ConformanceReport(names, bounds, explorations, conformance, conformance.unused(bounds)), system
+    systems = tuple(conformance.system(run.bounds) for run in runs)
+    explorations = _explore(output, search, tuple(run.name for run in runs), systems)
+    return _report(conformance, runs, explorations), systems[len(explorations) - 1]
+
+
+def _report(
+    conformance: raft.Conformance | bft.Conformance,
+    runs: tuple[NamedBounds[Any], ...],
+    explorations: tuple[Exploration, ...],
+) -> ConformanceReport:
+    names, bounds = tuple(run.name for run in runs), tuple(run.bounds for run in runs)
+    return ConformanceReport(names, bounds, explorations, conformance, conformance.unused(bounds))
 
 
 def _explore(
     output: Output, search: Search, names: tuple[str, ...], systems: tuple[System, ...]
-) -> tuple[tuple[Exploration, ...], System]:
+) -> tuple[Exploration, ...]:
     explorations: list[Exploration] = []
     for name, system in zip(names, systems, strict=True):
         explorations.append(search.run(system, f"conform: {name}", output.progress))
         if explorations[-1].path is not None or explorations[-1].stopped is not None:
             break
-    return tuple(explorations), systems[len(explorations) - 1]
+    return tuple(explorations)
 
 
 def conform(output: Output, bounds: RaftBounds, search: Search) -> Verdict:

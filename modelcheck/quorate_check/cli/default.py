@@ -9,7 +9,7 @@ from quorate_check.api.registry import DefaultRun
 from quorate_check.bft.bounds import BftBounds
 from quorate_check.bft.conformance.check import DEFAULT_RUNS as BYZANTINE_RUNS
 from quorate_check.cli.bft import bft_check
-from quorate_check.cli.conform import check as check_conformance
+from quorate_check.cli.conform import check_beside
 from quorate_check.cli.conform import check_bft as check_bft_conformance
 from quorate_check.cli.generals import claims_check as generals
 from quorate_check.cli.jobs import Job, run_jobs
@@ -31,12 +31,36 @@ from quorate_check.tell.report import Report
 from quorate_check.tell.summary import SideCheck, Summary, print_summary
 
 DEFAULT_CHECK = registry.default_check()
-CONFORMANCE = RAFT_RUNS[:3]  # as it is served
+CONFORMANCE = RAFT_RUNS[:3]  # as it is served; the first has the bounds of the first run, and they share its search
 BYZANTINE = BftBounds()
 BYZANTINE_CONFORMANCE = BYZANTINE_RUNS[:2]
 SPECIFICATION = SpecBounds()  # the bounds of MCRaft.cfg
 TLC_LIMIT_S = 300
 UNFINISHED = "unknown: it didn't come to its end"
+EXPLAINED = "conformance of Raft"
+SPECIFIED = "specification"
+SIDE_CHECKS = (
+    "generals",
+    "Raft beside a traitor",
+    "BFT among traitors",
+    EXPLAINED,
+    "conformance of BFT",
+    "proofs",
+    SPECIFIED,
+)
+# Of the longest, about how many seconds they take, which says what begins first.
+SECONDS = {
+    SPECIFIED: 55,
+    "as it is served": 45,
+    "as its clients see it, with two elections": 30,
+    "BFT among traitors": 18,
+    "as its clients see it": 15,
+    "longer logs": 12,
+    "as its clients see it, passed on": 10,
+    "as its clients see it, with connections that end": 10,
+    "conformance of BFT": 9,
+    "snapshots": 8,
+}
 
 
 def run_default_check(output: Output, search: Search) -> Verdict:
@@ -50,6 +74,9 @@ def run_default_check(output: Output, search: Search) -> Verdict:
     jobs = [_search_job(number, run, alone) for number, run in enumerate(DEFAULT_CHECK, start=1)]
     jobs += _side_jobs(alone)
     parts = run_jobs("default check", jobs, processes, output.progress, _decides)
+    side_parts = {jobs[number].name: part for number, part in parts.items() if number >= len(DEFAULT_CHECK)}
+    if 0 in parts:
+        parts[0], side_parts[EXPLAINED] = parts[0]
     settings = (alone.engine.value, alone.limits.workers)
     reports = tuple(
         Report(run.bounds.system(), run.bounds.as_dict(), parts[n], *settings, run.name, run.purpose, run.bounds.claim)
@@ -58,8 +85,8 @@ def run_default_check(output: Output, search: Search) -> Verdict:
     )
     side_checks: list[SideCheck] = []
     if not any(map(_decides, parts.values())):
-        for number, job in list(enumerate(jobs))[len(DEFAULT_CHECK) :]:
-            side_checks += parts.get(number, (SideCheck(job.name, UNFINISHED, 0.0, Verdict.UNKNOWN),))
+        for name in SIDE_CHECKS:
+            side_checks += side_parts.get(name, (SideCheck(name, UNFINISHED, 0.0, Verdict.UNKNOWN),))
     summary = Summary(reports, len(DEFAULT_CHECK), tuple(side_checks))
     print_summary(output.text, summary)
     for report in reports:
@@ -69,19 +96,28 @@ def run_default_check(output: Output, search: Search) -> Verdict:
     return summary.verdict
 
 
-def _decides(part: Exploration | tuple[SideCheck, ...]) -> bool:
-    return isinstance(part, Exploration) and part.path is not None
+Served = tuple[Exploration, tuple[SideCheck, ...]]  # the first run, and conformance
+
+
+def _decides(part: Exploration | Served | tuple[SideCheck, ...]) -> bool:
+    exploration = part[0] if isinstance(part, tuple) else part
+    return isinstance(exploration, Exploration) and exploration.path is not None
 
 
 def _search_job(number: int, run: DefaultRun, search: Search) -> Job:
     name = f"{number}/{len(DEFAULT_CHECK)} {run.name}"
-    return Job(name, lambda output: search.run(run.bounds.system(), name, output.progress))
+
+    def served(output: Output) -> Served:
+        exploration, report = check_beside(output, search, run.bounds.system(), name, CONFORMANCE)
+        return exploration, () if report is None else (_side_check(EXPLAINED, report),)
+
+    def alone(output: Output) -> Exploration:
+        return search.run(run.bounds.system(), name, output.progress)
+
+    return Job(name, served if number == 1 else alone, SECONDS.get(run.name, 0))
 
 
 def _side_jobs(search: Search) -> Iterator[Job]:
-    def conformance_of_raft(output: Output) -> SideCheck:
-        return _side_check("conformance of Raft", check_conformance(output, search, CONFORMANCE)[0])
-
     def conformance_of_bft(output: Output) -> SideCheck:
         return _side_check("conformance of BFT", check_bft_conformance(output, search, BYZANTINE_CONFORMANCE)[0])
 
@@ -89,12 +125,11 @@ def _side_jobs(search: Search) -> Iterator[Job]:
         "generals": generals,
         "Raft beside a traitor": lambda output: first_rungs(output, search),
         "BFT among traitors": lambda output: bft_check(output, search, BYZANTINE),
-        "conformance of Raft": conformance_of_raft,
         "conformance of BFT": conformance_of_bft,
         "proofs": quick_proofs,
     }
-    yield from (Job(name, partial(_alone, check)) for name, check in checks.items())
-    yield Job("specification", lambda output: tuple(_specification(output, search)))
+    yield from (Job(name, partial(_alone, check), SECONDS.get(name, 0)) for name, check in checks.items())
+    yield Job(SPECIFIED, lambda output: tuple(_specification(output, search)), SECONDS[SPECIFIED])
 
 
 def _alone(check: Callable[[Output], SideCheck], output: Output) -> tuple[SideCheck]:

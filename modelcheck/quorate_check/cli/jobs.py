@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import multiprocessing
 import os
@@ -22,16 +23,21 @@ from quorate_check.cli.progress import Display
 from quorate_check.cli.running import WORDS, interruptible, obeying
 
 POLL_S = 0.2
+GARBAGE = 50_000  # objects, between two looks for cycles: searches make many objects that stay, and few cycles
 Shared: TypeAlias = Any  # an array in shared memory, for which ctypes has no name, with two numbers:
 SIGNAL, LAST = range(2)  # the signal to stop by, and the number of the last job that is needed
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One part of the work. `work` prints nowhere but on the `Output` that it gets, and its result can be pickled."""
+    """One part of the work. `work` prints nowhere but on the `Output` that it gets, and its result can be pickled.
+
+    Jobs begin in the order of their `seconds`, the longest first, lest it be the last and alone; of equals, the first.
+    """
 
     name: str
     work: Callable[[Output], Any]
+    seconds: float = 0.0  # about how long it takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +76,14 @@ def run_jobs(
 
 
 class _Conductor:
-    """Gives jobs to idle processes, in order, and collects the results."""
+    """Gives jobs to idle processes, the longest first, and collects the results."""
 
     def __init__(
         self, jobs: Sequence[Job], shared: Shared, decides: Callable[[Any], bool], members: Sequence[Connection]
     ) -> None:
         self._jobs, self._shared, self._decides = jobs, shared, decides
         self._idle = list(members)
-        self._todo = deque(range(len(jobs)))
+        self._todo = deque(sorted(range(len(jobs)), key=lambda number: -jobs[number].seconds))
         self._lines: dict[Connection, str] = {}  # of the processes at work
         self._results: dict[int, Any] = {}
 
@@ -85,8 +91,10 @@ class _Conductor:
         """Give jobs to idle processes, unless there is a reason to stop; return whether any process is at work."""
         if reason is not None:
             self._end(next(number for number, word in WORDS.items() if word == reason))
-        while self._idle and self._todo and self._todo[0] <= self._shared[LAST]:
-            member, number = self._idle.pop(), self._todo.popleft()
+        while self._idle and self._todo:
+            if (number := self._todo.popleft()) > self._shared[LAST]:
+                continue
+            member = self._idle.pop()
             self._lines[member] = f"{self._jobs[number].name}: starting"
             member.send(number)
         return bool(self._lines)
@@ -157,6 +165,8 @@ def _serve(jobs: Sequence[Job], pipe: Connection, others: tuple[Connection, ...]
     # Ctrl-C reaches all processes of a terminal; the one that gives the jobs says what to do then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
     try:
         while True:
             number = pipe.recv()

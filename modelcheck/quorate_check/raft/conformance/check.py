@@ -101,6 +101,10 @@ class Conformance(Explanations[LocalStep]):
             raise UnusableSystemError("--storage async: conformance has a disk that stalls, so give --network any, too")
         return replace(bounds.system(), name=SUBJECT, invariants=(promise(self.holds),), witnesses=())
 
+    def beside(self, system: System) -> System:
+        """Return `system`, which is the core within some bounds, with conformance as one more invariant."""
+        return replace(system, invariants=(*system.invariants, promise(self.holds)))
+
 
 def nearest_step(before: CoreNode, event: CheckerEvent, outcome: Outcome) -> Nearest:
     """Return what the specification has nearest to a step of the code."""
