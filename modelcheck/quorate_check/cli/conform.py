@@ -47,7 +47,7 @@ def check_beside(
     Returns the exploration of `system`, and the report on all `runs`; None if `system` itself breaks a promise.
     """
     conformance = raft.Conformance()
-    both = search.run(conformance.beside(system), name, output.progress)
+    both = search.run(conformance.extend(system), name, output.progress)
     if both.path is not None and both.path.broken == CONFORMS:  # which ended both; so each is searched by itself
         exploration = search.run(system, name, output.progress)
         return exploration, check(output, search, runs)[0] if exploration.path is None else None

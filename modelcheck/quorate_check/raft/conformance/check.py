@@ -101,7 +101,7 @@ class Conformance(Explanations[LocalStep]):
             raise UnusableSystemError("--storage async: conformance has a disk that stalls, so give --network any, too")
         return replace(bounds.system(), name=SUBJECT, invariants=(promise(self.holds),), witnesses=())
 
-    def beside(self, system: System) -> System:
+    def extend(self, system: System) -> System:
         """Return `system`, which is the core within some bounds, with conformance as one more invariant."""
         return replace(system, invariants=(*system.invariants, promise(self.holds)))
 
