@@ -117,7 +117,17 @@ def test_a_server_that_joins_has_no_members_until_its_leaders_log_names_some() -
     output = receive(state, AppendEntries(1, 4, 1, 0, 0, entries, 0))
     assert [reply.dest for reply in output.send_when_durable] == [1]
     assert output.state.configuration.members == (1, 2, 3, 4)
-    assert step(output.state, ElectionTimeout()).state == output.state, "a learner doesn't stand"
+    waiting = step(output.state, ElectionTimeout())
+    assert (waiting.state, waiting.send_now) == (replace(output.state, leader_id=None), ()), "a learner doesn't stand"
+
+
+def test_a_learner_without_word_of_its_leader_helps_a_candidate() -> None:
+    """It may be a voter by an entry that it doesn't have yet, and the only one that the candidate needs."""
+    learner = server(4, 1, None, replace(WITH_LEARNER, pre_vote=True, check_quorum=True))
+    led = after(learner, AppendEntries(1, 4, 1, 0, 0, (), 0))
+    request = PreVote(1, 4, 2, 0, 0)
+    for state, granted in ((led, False), (after(led, ElectionTimeout()), True)):
+        assert [reply.vote_granted for reply in receive(state, request).send_now] == [granted]
 
 
 # Who decides.

@@ -21,13 +21,16 @@ from quorate.raft.state import Role, State
 
 
 def on_election_timeout(state: State) -> Output:
-    """A voter begins an election, or a pre-vote, at each timeout (§5.2); a leader checks its quorum instead."""
+    """A voter begins an election, or a pre-vote, at each timeout (§5.2); a leader checks its quorum instead.
+
+    Who is no voter by its own log has no leader any more, either: a candidate may need its vote.
+    """
     if state.role is Role.LEADER:
         if not check_quorum.keeps_office(state):
             return on_step_down(state)
         return Output(reconfiguration.begin_round(check_quorum.count_anew(transfer.give_up(state))))
     if not state.configuration.is_voter(state.id):
-        return Output(state)
+        return Output(state if state.leader_id is None else roles.become_follower(state, state.current_term, None))
     return _ask_first(state) if state.config.pre_vote else _stand(state)
 
 
