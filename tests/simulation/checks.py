@@ -1,13 +1,13 @@
 """What must hold at every moment of a simulated run; each check watches one promise and knows nothing of the others."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from quorate.quorum import majority
 from quorate.raft import (
     AppendEntriesReply,
+    Configuration,
     Durable,
     InstallSnapshotReply,
     Log,
@@ -129,23 +129,33 @@ class NothingGoesBack(Check):
 
 @dataclass
 class CommittedIsDurable(Check):
-    """Whatever a node takes for committed is, or was until a disk was lost, on the disks of a majority."""
+    """Whatever a node takes for committed is, or was until a disk was lost, on the disks of a quorum.
+
+    The quorum is one of the configuration at that entry, or of a later one that some node has had: a leader counts by
+    its latest. `nodes` are all that there have ever been.
+    """
 
     name = "committed is durable"
     disks: Callable[[NodeId], Sequence[Durable]]
-    members: tuple[NodeId, ...]
+    nodes: Collection[NodeId]
     seen: dict[NodeId, int] = field(default_factory=dict)
+    configurations: dict[int, list[Configuration]] = field(default_factory=dict)
 
     def callback(self, node: NodeId, state: State) -> None:
         """Look at the last committed entry if it is new."""
+        for at, configuration in state.log.configurations:
+            if configuration not in (others := self.configurations.setdefault(at, [])):
+                others.append(configuration)
         index = state.commit_index
         if index <= self.seen.get(node, 0):
             return
         self.seen[node] = index
         term = state.log.term_at(index)
-        logs = {member: [disk.log for disk in self.disks(member)] for member in self.members}
+        logs = {member: [disk.log for disk in self.disks(member)] for member in self.nodes}
         holders = [m for m, held in logs.items() if any(_holds(log, index, term) for log in held)]
-        if len(holders) < majority(len(self.members)):
+        first = state.log.configuration_at(index) or state.config.first_configuration
+        later = [each for at, others in self.configurations.items() if at > index for each in others]
+        if not any(configuration.is_quorum(holders) for configuration in (first, *later)):
             self.fail(f"node {node} takes entry {index} of term {term} for committed, but only {holders} hold it")
 
 

@@ -4,7 +4,7 @@ What is sent is encoded and what arrives decoded as on a real wire, so that no t
 say how bad it is now, for each direction of each pair.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -36,6 +36,7 @@ class Conditions:
 
 
 Pair = tuple[NodeId, NodeId]
+Ages = tuple[int, int, int]
 Listener = Callable[[PeerMessage], None]
 
 
@@ -45,15 +46,16 @@ class SimulatedNetwork:
 
     loop: SimulatedLoop
     rng: Random
-    members: tuple[NodeId, ...]
+    members: Sequence[NodeId]
     watch: Callable[[PeerMessage, NodeId, NodeId, bytes], None] = lambda *_: None
     usual: Conditions = Conditions()
     # What has left is nobody's: it arrives although its sender has died.
-    _context: Context = field(default_factory=copy_context, init=False)
+    context: Context = field(default_factory=copy_context, init=False)
     _changed: dict[Pair, list[Callable[[Conditions], Conditions]]] = field(default_factory=dict, init=False)
     _now: dict[Pair, Conditions] = field(default_factory=dict, init=False)
     _listening: dict[NodeId, "SimulatedTransport"] = field(default_factory=dict, init=False)
     _forgotten: dict[NodeId, int] = field(default_factory=dict, init=False)
+    _severed: dict[Pair, int] = field(default_factory=dict, init=False)
 
     def pairs(self) -> list[Pair]:
         """Return every direction of every pair."""
@@ -105,9 +107,17 @@ class SimulatedNetwork:
         """How often that was done."""
         return self._forgotten.get(node, 0)
 
-    def ages(self, source: NodeId, dest: NodeId) -> tuple[int, int]:
-        """Of both: what left at other ages doesn't arrive."""
-        return self.age(source), self.age(dest)
+    def sever(self, source: NodeId, dest: NodeId) -> None:
+        """Have nothing arrive of what is on its way in this direction."""
+        self._severed[source, dest] = self._severed.get((source, dest), 0) + 1
+
+    def ages(self, source: NodeId, dest: NodeId) -> Ages:
+        """Of both, and of the connection: what left at other ages doesn't arrive."""
+        return self.age(source), self.age(dest), self._severed.get((source, dest), 0)
+
+    def listening(self, node: NodeId) -> "SimulatedTransport | None":
+        """The transport that hears what is for `node`, None if there was never one."""
+        return self._listening.get(node)
 
     def listen(self, node: NodeId, transport: "SimulatedTransport") -> None:
         """Bring what is for `node` to this transport from now on; the connections to the one before it are lost."""
@@ -128,10 +138,10 @@ class SimulatedNetwork:
         copies = 1 + (isinstance(message, Message) and self.rng.random() < conditions.repeated)
         for _ in range(copies):
             delay_s, ages = conditions.delay(self.rng), self.ages(source, dest)
-            self.loop.call_later(delay_s, self._arrive, source, dest, data, ages, context=self._context)
+            self.loop.call_later(delay_s, self._arrive, source, dest, data, ages, context=self.context)
         return True
 
-    def _arrive(self, source: NodeId, dest: NodeId, data: bytes, ages: tuple[int, int]) -> None:
+    def _arrive(self, source: NodeId, dest: NodeId, data: bytes, ages: Ages) -> None:
         listener = self._listening.get(dest)
         if listener is not None and not self.conditions(source, dest).cut:
             listener.arrived(source, data, ages)
@@ -174,11 +184,11 @@ class SimulatedTransport:
         """Hear no more."""
         self._receive = self._lost = None
 
-    def arrived(self, source: NodeId, data: bytes, ages: tuple[int, int]) -> None:
+    def arrived(self, source: NodeId, data: bytes, ages: Ages) -> None:
         """Have the process receive what has arrived, when it runs."""
         self._network.loop.call_soon(self._hand_over, source, data, ages, context=self._process.context)
 
-    def _hand_over(self, source: NodeId, data: bytes, ages: tuple[int, int]) -> None:
+    def _hand_over(self, source: NodeId, data: bytes, ages: Ages) -> None:
         if self._receive is not None and self._network.ages(source, self._node) == ages:
             self._receive(source, wire.decode(data))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from quorate.membership.serving import ServedMembership
 from quorate.raft import Config, Durable, Event, NodeId, Output, State
 from quorate.raft_server.driver import RaftServer
 from quorate.raft_server.settings import Settings
@@ -17,6 +18,7 @@ from quorate.store.clock import Clock
 from quorate.store.front import Front, FrontSettings
 from quorate.store.machine import KeyValueMachine
 from simulation.checks import AnsweredOnceInTime, Asked, Check
+from simulation.connections import Standing
 from simulation.disk import SimulatedDisk
 from simulation.loop import Process
 from simulation.network import SimulatedNetwork, SimulatedTransport
@@ -154,6 +156,7 @@ class SimulatedNode:
     checks: tuple[Check, ...]
     answers: AnsweredOnceInTime
     traces: Path | None
+    standing: Standing | None = None
     server: RaftServer = field(init=False)
     process: Process = field(init=False)
     machine: ObservedMachine = field(init=False)
@@ -161,6 +164,7 @@ class SimulatedNode:
     after_term: int = field(default=0, init=False)
     paused: bool = field(default=False, init=False)
     stopping: bool = field(default=False, init=False)
+    retired: bool = field(default=False, init=False)
     _front: Front | None = field(default=None, init=False)
     _seen: State | None = field(default=None, init=False)
     _kept: list[object] = field(default_factory=list, init=False)
@@ -181,8 +185,10 @@ class SimulatedNode:
         return getattr(self.server, "_state", None) if self.up else None
 
     def restart(self) -> None:
-        """Begin a new life with what the disk holds; the one before ends at once."""
+        """Begin a new life with what the disk holds, unless it has retired; the one before ends at once."""
         self.close()
+        if self.retired:
+            return
         self.lives += 1
         self.paused, self.stopping, self._front = False, False, None
         process = self.process = Process(self.loop, f"node {self.id}, life {self.lives}")
@@ -190,17 +196,24 @@ class SimulatedNode:
         process.after_callback = self._look
         self.machine = ObservedMachine(self.id, process, self.checks, KeyValueMachine(self._clock()))
         tracer = None if self.traces is None else MortalTracer(self.traces / f"node{self.id}.ndjson", process)
+        transport: SimulatedTransport = SimulatedTransport(self.network, self.id, process)
+        membership: ServedMembership | None = None
+        if self.standing is not None:
+            transport, membership = self.standing.open(self.network, process, lambda: self.paused)
         self.server = RaftServer(
             self.settings,
             self.id,
             self.config,
             storage=self.disk.open(process),
-            transport=SimulatedTransport(self.network, self.id, process),
+            transport=transport,
             machine=self.machine,
             rng=self.rng,
             tracer=tracer,
             after_term=self.after_term,
+            membership=membership,
         )
+        if self.standing is not None:
+            self.standing.speaker.server = self.server
         # Kept to the end: what is only half done must not be cleaned up after a crash.
         self._kept.append(self.loop.create_task(self._serve(process), context=process.context))
 
@@ -259,6 +272,11 @@ class SimulatedNode:
             self.paused = False
             self.answers.resumed[self.id] = self.loop.time()
             self.process.resume()
+
+    def retire(self) -> None:
+        """End for good."""
+        self.retired = True
+        self.close()
 
     def _died(self) -> None:
         self.disk.end_in_doubt()

@@ -55,6 +55,8 @@ class Scenario:
     aren't held up where nothing can be written; and `exact` ones, whose writes are repeated in sessions. They and the
     faults go on for `lasts_ms`. A node compacts its log when `snapshot_bytes` were applied.
 
+    An operator changes the members up to `changes` times.
+
     If it is `traced`, the nodes write traces, and these are judged, too. `lying_disks` acknowledge before they write.
     """
 
@@ -68,6 +70,7 @@ class Scenario:
     snapshot_bytes: int = 2_000
     traced: bool = False
     lying_disks: bool = False
+    changes: int = 0
 
     @property
     def members(self) -> tuple[int, ...]:
@@ -114,8 +117,11 @@ def faults(draw: st.DrawFn, kinds: Sequence[Kind], lasts_ms: int) -> Fault:
 
 
 @st.composite
-def scenarios(draw: st.DrawFn, kinds: Sequence[Kind], always: Kind) -> Scenario:
-    """Any cluster, and what can go wrong with it of these kinds; one of the kind `always` certainly does."""
+def scenarios(draw: st.DrawFn, kinds: Sequence[Kind], always: Kind, most_changes: int = 0) -> Scenario:
+    """Any cluster, and what can go wrong with it of these kinds; one of the kind `always` certainly does.
+
+    Its members change between once and `most_changes` times, if that isn't 0.
+    """
     lasts_ms = draw(st.sampled_from([1_000, 2_000, 4_000]))
     return Scenario(
         seed=draw(st.integers(0, 2**32 - 1)),
@@ -129,4 +135,5 @@ def scenarios(draw: st.DrawFn, kinds: Sequence[Kind], always: Kind) -> Scenario:
         # To write and judge traces takes longer than all the rest.
         # A disk that is lost is no step of the specification.
         traced=Kind.WIPE not in kinds and draw(st.sampled_from([False, False, False, True])),
+        changes=draw(st.integers(1, most_changes)) if most_changes else 0,
     )

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -41,6 +42,8 @@ KINDS = {
     "everything": tuple(kind for kind in Kind if kind is not Kind.WIPE),
     "replaced disks": (Kind.WIPE, Kind.CRASH, Kind.STOP, Kind.PAUSE, Kind.ISOLATE, Kind.SPLIT),
 }
+
+CHANGES = ("add", "join", "promote", "replace", "remove", "address")
 
 EXHAUSTING = Scenario(
     seed=2,
@@ -80,28 +83,40 @@ def run(scenario: Scenario) -> Run:
 @pytest.mark.parametrize("theme", KINDS)
 def test_promises_hold_whatever_goes_wrong(theme: str) -> None:
     """Safety while faults last, then liveness; see simulation.checks, simulation.world and simulation.judge."""
-    counts = Counter[str]()
-
-    # Hypothesis likes to leave kinds out, so each has its turn.
-    for kind in KINDS[theme]:
-
-        @settings(
-            max_examples=-(-(EXAMPLES or 50) // len(KINDS[theme])),
-            deadline=None,
-            derandomize=not EXAMPLES,
-            database=None,
-            suppress_health_check=[HealthCheck.too_slow],
-        )
-        @given(scenario=scenarios(KINDS[theme], kind))
-        def holds(scenario: Scenario) -> None:
-            counts.update(run(scenario).counts)
-
-        holds()
+    counts = counts_of(KINDS[theme])
     # Not vacuous: every kind of fault has come, and clients learned what they wanted and were left in doubt.
     expected = {*(kind.value for kind in KINDS[theme]), OperationOutcome.DONE.value, OperationOutcome.UNKNOWN.value}
     if Kind.WIPE in KINDS[theme]:
         expected.add("replaced")
     assert expected <= {what for what, times in counts.items() if times}
+
+
+def counts_of(kinds: Sequence[Kind], most_changes: int = 0) -> Counter[str]:
+    """Run scenarios of these kinds; return how often what has happened."""
+    counts = Counter[str]()
+
+    # Hypothesis likes to leave kinds out, so each has its turn.
+    for kind in kinds:
+
+        @settings(
+            max_examples=-(-(EXAMPLES or 50) // len(kinds)),
+            deadline=None,
+            derandomize=not EXAMPLES,
+            database=None,
+            suppress_health_check=[HealthCheck.too_slow],
+        )
+        @given(scenario=scenarios(kinds, kind, most_changes))
+        def holds(scenario: Scenario) -> None:
+            counts.update(run(scenario).counts)
+
+        holds()
+    return counts
+
+
+def test_promises_hold_while_members_change_whatever_goes_wrong() -> None:
+    """And in the end every member has everything, and the members are those that the operator was told."""
+    counts = counts_of(KINDS["everything"], most_changes=8)
+    assert {f"{kind} done" for kind in CHANGES} <= {what for what, times in counts.items() if times}
 
 
 def test_everything_that_servers_say_is_said_in_a_simulation() -> None:

@@ -66,7 +66,7 @@ class Weather:
 
     def _target(self, fault: Fault) -> SimulatedNode:
         if fault.target != LEADER:
-            return self.nodes[(fault.target - 1) % len(self.nodes) + 1]
+            return list(self.nodes.values())[(fault.target - 1) % len(self.nodes)]
         states = [state for node in self.nodes.values() if (state := node.state) is not None]
         leading = [(state.current_term, state.id) for state in states if state.role is Role.LEADER]
         return self.nodes[max(leading)[1] if leading else 1]

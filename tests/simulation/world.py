@@ -2,17 +2,19 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from quorate.client.client import connect_tcp
-from quorate.raft import Durable, NodeId, Role
+from quorate.raft import Configuration, Durable, NodeId, Role
 from quorate.raft_server.interfaces import PeerMessage
 from quorate.raft_server.settings import Settings, served_config
+from quorate.runtime.addresses import Address
 from quorate_check.history.operations import History, OperationOutcome
 from quorate_check.history.record import Recorder
 from simulation.checks import (
@@ -28,9 +30,11 @@ from simulation.checks import (
     judge_sentence,
 )
 from simulation.clients import KEYS, NUMBER, SENTENCE, ExactClient, PlainClient, Reader, Record, ask_once
+from simulation.connections import Standing, founders, joined
 from simulation.disk import SimulatedDisk
+from simulation.members import Operator, Roles
 from simulation.network import SimulatedNetwork
-from simulation.node import SimulatedNode
+from simulation.node import CLIENT_PORT, SimulatedNode
 from simulation.scenario import Fault, Scenario
 from simulation.streams import StreamLoop
 from simulation.weather import Weather
@@ -70,10 +74,9 @@ class World:
             for member in scenario.members
         }
         self._checks = self._make_checks()
-        self.network = SimulatedNetwork(self.loop, self._rng("network"), scenario.members, self._sends)
+        self.network = SimulatedNetwork(self.loop, self._rng("network"), [*scenario.members], self._sends)
         self.record = Record(Recorder(self._strictly_growing_ns()), self._note)
-        config = replace(served_config(scenario.members), max_entries=16)
-        settings = Settings(
+        self._settings = Settings(
             request_timeout_s=1.0,
             disk_retry_s=0.2,
             snapshot_retry_s=0.5,
@@ -81,24 +84,39 @@ class World:
             digest_entries=8,
             snapshot_bytes=scenario.snapshot_bytes,
         )
+        standings = founders(scenario.members, self._rng("storages")) if scenario.changes else {}
         self.nodes = {
-            member: SimulatedNode(
-                id=member,
-                config=config,
-                settings=settings,
-                loop=self.loop,
-                network=self.network,
-                disk=self._disks[member],
-                rng=self._rng(f"node {member}"),
-                checks=self._checks,
-                answers=self._answers,
-                traces=self.traces,
-            )
-            for member in scenario.members
+            member: self._node(member, scenario.members, standings.get(member)) for member in scenario.members
         }
         wiping = Wiping(self.loop, self._rng("wiping"), self.network, self.nodes, self._replaced)
         self._weather = Weather(self.loop, self.network, self.nodes, wiping, self._goes_wrong)
         self._peace = False
+
+    def _node(self, member: NodeId, members: tuple[NodeId, ...], standing: Standing | None) -> SimulatedNode:
+        return SimulatedNode(
+            id=member,
+            config=replace(served_config(members), max_entries=16),
+            settings=self._settings,
+            loop=self.loop,
+            network=self.network,
+            disk=self._disks[member],
+            rng=self._rng(f"node {member}"),
+            checks=self._checks,
+            answers=self._answers,
+            traces=self.traces,
+            standing=standing,
+        )
+
+    def _join(self, place: Mapping[str, Any], address: Address, incarnation: bytes) -> None:
+        """Start a new node, which has this place."""
+        member = place["id"]
+        if member in self.nodes:
+            raise BrokenPromiseError("no id is used twice", f"a new node gets the id {member} of another")
+        self._note("joins", member)
+        self._disks[member] = SimulatedDisk(self.loop, self._rng(f"disk {member}"))
+        self.network.members.append(member)
+        self.nodes[member] = self._node(member, (), joined(place, address, incarnation, self._rng(f"storage {member}")))
+        self.nodes[member].restart()
 
     def _make_checks(self) -> tuple[Check, ...]:
         self._answers = AnsweredOnceInTime(self.loop.time)
@@ -106,7 +124,7 @@ class World:
             OneLeaderPerTerm(),
             OneVotePerTerm(),
             NothingGoesBack(),
-            CommittedIsDurable(self._all_disks, self.scenario.members),
+            CommittedIsDurable(self._all_disks, self._disks),
             DurableBeforeSent(lambda node: self._disks[node].durable),
             AppliedAgree(),
             self._answers,
@@ -169,11 +187,16 @@ class World:
             node.restart()
         self._look_out()
         self._weather.expect(self.scenario.faults)
-        addresses = [node.address for node in self.nodes.values()]
+        size = self.scenario.size + self.scenario.changes
+        addresses = [(f"node{number}", CLIENT_PORT) for number in range(1, size + 1)]
 
         def goes_on() -> bool:
             return not self._peace
 
+        operator = Operator(
+            self.nodes, self._rng("operator"), self.counts, goes_on, self._join, moves=not self.scenario.traced
+        )
+        operating = self.loop.create_task(operator.run(self.scenario.changes, self.scenario.lasts_ms / 1000))
         async with asyncio.TaskGroup() as clients:
             kinds = (
                 (PlainClient, self.scenario.plain),
@@ -186,9 +209,11 @@ class World:
                     clients.create_task(kind(name, addresses, self.record, self._rng(name), goes_on).run())
             await asyncio.sleep(self.scenario.lasts_ms / 1000)
             self._make_peace()
+        await operating
         await self._settle()
         await self._ask_all()
         await self._settle()
+        self._judge_members(operator.outlook)
 
     def _look_out(self) -> None:
         if self.only is None or self._answers.name in self.only:
@@ -213,8 +238,26 @@ class World:
     def _unsettled(self) -> str | None:
         return next(self._reasons_to_wait(), None)
 
+    def _members(self) -> Configuration:
+        """The configuration of the leader with the latest term, of the founders if there is none."""
+        states = [state for node in self.nodes.values() if (state := node.state) is not None]
+        leading = {state.current_term: state for state in states if state.role is Role.LEADER}
+        return leading[max(leading)].configuration if leading else Configuration(self.scenario.members)
+
+    def _judge_members(self, outlook: set[Roles]) -> None:
+        members = self._members()
+        roles = frozenset({*((m, "voter") for m in members.voters), *((m, "learner") for m in members.learners)})
+        if roles not in outlook:
+            wanted = [sorted(each) for each in outlook]
+            raise BrokenPromiseError("changes last", f"the members are {sorted(roles)}, not any of {wanted}")
+
     def _reasons_to_wait(self) -> Iterator[str]:
-        nodes = self.nodes.values()
+        members = self._members()
+        if absent := set(members.members) - self.nodes.keys():
+            yield f"nodes {absent} have not come"
+        if members.is_joint:
+            yield f"a change is not complete: {members}"
+        nodes = [self.nodes[member] for member in members.members]
         states = [state for node in nodes if (state := node.state) is not None]
         if len(states) < len(nodes):
             yield f"only nodes {[state.id for state in states]} are up"
@@ -234,7 +277,7 @@ class World:
 
     async def _ask_all(self) -> None:
         """Write and read at each node; whatever was written before must be there."""
-        for node in self.nodes.values():
+        for node in map(self.nodes.__getitem__, self._members().members):
             connection = await connect_tcp(node.address)
             name = f"last{node.id}"
             for words in (
