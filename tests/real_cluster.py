@@ -146,6 +146,13 @@ class RealNode:
         self._process = None
         return status
 
+    def ended(self) -> int:
+        """Wait until it ends by itself, and return its exit status."""
+        assert self._process is not None
+        status = self._process.wait(PATIENCE_S)
+        self._process = None
+        return status
+
     def end(self) -> None:
         """Have it end in order, if it runs."""
         if self._process is not None:
@@ -243,9 +250,9 @@ class RealCluster:
             while text not in await self.ask(number, "INFO"):  # noqa: ASYNC110  # another process
                 await asyncio.sleep(0.02)
 
-    async def all_serve(self) -> None:
-        """Wait until every node acknowledges a write."""
-        for number in self.nodes:
+    async def all_serve(self, *numbers: int) -> None:
+        """Wait until each of these nodes, or of all if none is given, acknowledges a write."""
+        for number in numbers or self.nodes:
             await self.acknowledges(number, "SET", "ready", "yes")
 
     async def acknowledges(self, number: int, *words: str) -> None:

@@ -65,12 +65,12 @@ class Changes:
             case Change(raft.TransferLeadership() as event):
                 self._begin_transfer(request, event)
             case Change(event, reply):
-                self._joint = request, reply
+                before, self._joint = self._joint, (request, reply)
                 request.phase = RequestPhase.PROPOSED
                 try:
                     self._step(event)
                 except raft.ChangeRefused as error:
-                    self._joint = None
+                    self._joint = before
                     if error.soon:
                         self._later(request, str(error))
                     else:
