@@ -71,6 +71,7 @@ class Operator:
             yield "replace", str(self.rng.choice(voters)), str(learner)
         if removable := [*(voters if len(voters) > 2 else ()), *learners]:
             yield "remove", str(self.rng.choice(removable))
+        yield "transfer", str(self.rng.choice(voters))
         if self.moves and len(self.outlook) == 1 and (movable := [*(voters if len(voters) > 2 else ()), *learners]):
             yield "address", str(self.rng.choice(movable)), show_address(self._new_address())
 
@@ -100,9 +101,11 @@ class Operator:
         elif in_doubt:
             self.outlook |= after
         member = int(words[0])
-        is_member = any(m == member for roles in self.outlook for m, _ in roles)
-        if not is_member and self.rng.random() < SHARE_RETIRED:
+        if not self._may_be_member(member) and self.rng.random() < SHARE_RETIRED:
             self.nodes[member].retire()
+
+    def _may_be_member(self, node: NodeId) -> bool:
+        return any(member == node for roles in self.outlook for member, _ in roles)
 
     def _move(self, member: NodeId, address: str) -> None:
         node = self.nodes[member]
@@ -115,7 +118,9 @@ class Operator:
         """The answer, be it a refusal, and whether an attempt before it is in doubt."""
         in_doubt, latest, loop = False, math.inf, asyncio.get_running_loop()
         while True:
-            node = self.rng.choice(list(self.nodes.values()))
+            node = self.rng.choice(
+                [node for node in self.nodes.values() if self.goes_on() or self._may_be_member(node.id)]
+            )
             try:
                 reply = await self._once(node, words)
             except CommandError as error:

@@ -43,7 +43,7 @@ KINDS = {
     "replaced disks": (Kind.WIPE, Kind.CRASH, Kind.STOP, Kind.PAUSE, Kind.ISOLATE, Kind.SPLIT),
 }
 
-CHANGES = ("add", "join", "promote", "replace", "remove", "address")
+CHANGES = ("add", "join", "promote", "replace", "remove", "address", "transfer")
 
 EXHAUSTING = Scenario(
     seed=2,
