@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from quorate_check.mutants.pool import Answer
 
 ROWS = {bug.id: bug for bug in bugs(MUTANTS) if bug.store is not None}
-SMALL = ("R1", "R8", "H1", "H2", "H3", "H4", "H5", "C18")  # found in seconds; `model-check mutants --store` judges all
+# One in the core's reads, one in the server, one in the map; by night `model-check mutants --store` judges all.
+SMALL = ("R1", "H3", "H5")
 FIRST, SECOND = RequestId(0, 0), RequestId(0, 1)
 
 
