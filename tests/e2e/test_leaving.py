@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from real_cluster import RealCluster, real_cluster
+from traced_cluster import judged
 
 OPTIONS = ("--request-timeout-ms", "60000")
 CLIENTS_OF_A_NODE = 5
@@ -52,12 +53,19 @@ async def answers_around(cluster: RealCluster, leader: int, happens: str) -> lis
 
 @pytest.mark.parametrize("count", [3, 5])
 def test_a_leader_that_is_asked_to_end_hands_over(tmp_path: Path, count: int) -> None:
-    """What was under way is done, another leads at once, and every write of everybody else is acknowledged."""
+    """What was under way is done, another leads at once, and every write of everybody else is acknowledged.
+
+    The specification explains the transfer (§3.10 of Ongaro's dissertation).
+    """
 
     async def main() -> None:
         async with real_cluster(tmp_path, OPTIONS, count) as cluster:
             answers = await answers_around(cluster, await cluster.leader(), "SIGTERM")
             assert set(answers) == {b"+OK\r\n"}
+        check = judged(cluster.traces)
+        assert check.finding is None
+        names = {name for sequence in check.sequences for name in sequence}
+        assert {"transfer_leadership", "timeout_now", "handle_timeout_now"} <= names
 
     asyncio.run(main())
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 import quick_loop
-from quorate.raft import AppendEntries, NodeId, PreVote, TimeoutNow
+from quorate.raft import AppendEntries, NodeId, PreVote, TimeoutNow, TransferLeadership
 from quorate.raft_server.interfaces import PeerMessage
 from quorate.raft_server.settings import Settings
 from quorate.runtime.outcomes import Done
@@ -79,6 +79,44 @@ def test_it_hands_over_to_a_follower_with_the_whole_log(late: tuple[NodeId, ...]
         assert servers.leaders == [heir]
 
     run(5, main)
+
+
+def test_writes_wait_until_it_is_clear_who_leads() -> None:
+    """During a transfer they are neither proposed nor refused; here it is given up, and then they are done."""
+
+    async def main(servers: Servers) -> None:
+        leader = await servers.start()
+        me, term = leader.state.id, servers.term
+        servers.wires[me].passes = lambda _, message: not isinstance(message, TimeoutNow)
+        leader._step(TransferLeadership(2 if me == 1 else 1))  # no client asks for it yet
+        last = leader.state.log.last_index
+        for server in servers.by_id.values():
+            servers.set(server, b"a", b"1")
+        await asyncio.sleep(2 * SETTINGS.heartbeat_s)
+        assert leader.state.transfer_target is not None
+        assert (leader.state.log.last_index, servers.outcomes) == (last, [])
+        await asyncio.sleep(SETTINGS.election_timeout_s + 2 * SETTINGS.heartbeat_s)
+        assert (leader.state.transfer_target, servers.term) == (None, term)
+        assert [type(outcome) for outcome in servers.outcomes] == [Done] * 3
+
+    run(3, main)
+
+
+def test_writes_go_to_who_leads_next() -> None:
+    """Those that came during a transfer, here or passed on by others."""
+
+    async def main(servers: Servers) -> None:
+        leader = await servers.start()
+        me, term = leader.state.id, servers.term
+        target = 2 if me == 1 else 1
+        leader._step(TransferLeadership(target))  # no client asks for it yet
+        for server in servers.by_id.values():
+            servers.set(server, b"a", b"1")
+        await asyncio.sleep(SETTINGS.election_timeout_s)
+        assert (servers.leaders, servers.term) == ([target], term + 1)
+        assert [type(outcome) for outcome in servers.outcomes] == [Done] * 3
+
+    run(3, main)
 
 
 @pytest.mark.parametrize("count", [3, 5])

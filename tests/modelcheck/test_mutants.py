@@ -200,7 +200,7 @@ def test_leaders_that_count_show_who_answered_them(monkeypatch: pytest.MonkeyPat
         patch.setattr(check_quorum, "on_hear", lambda state, _: raft.Output(state))
         assert states() != expected
     with monkeypatch.context() as patch:
-        patch.setattr(election, "on_timeout_now", raft.Output)
+        patch.setattr(election, "on_timeout_now", lambda state, _: raft.Output(state))
         assert states() != expected
 
 

@@ -1,6 +1,7 @@
 """What is explored of a transfer of leadership, from the request to the leader to its end."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -8,16 +9,21 @@ from quorate import raft
 from quorate.raft import (
     AppendEntries,
     ElectionTimeout,
+    HeartbeatTimeout,
     Message,
     PreVoteReply,
+    Propose,
     Receive,
     RequestVote,
     RequestVoteReply,
+    Role,
     State,
     TimeoutNow,
+    TransferLeadership,
     step,
 )
 from quorate.raft.check_quorum import count_anew
+from quorate.raft_server.settings import served_config
 from quorate_check.core.system import Deliver, NetworkKind, System
 from quorate_check.core.verdict import Verdict
 from quorate_check.engine import Limits, explore
@@ -26,6 +32,7 @@ from quorate_check.engine.any_network.state_space import StateSpace
 from quorate_check.raft.bounds import SERVED, RaftBounds
 from quorate_check.raft.conformance.check import Conformance
 from quorate_check.raft.subject import CheckQuorum, ClientRequest, CoreNode, Durability, Transfer
+from traced_cluster import TracedCluster, judged
 
 BOUNDS = replace(SERVED, max_log=0, no_op=False, restarts=0, transfers=1)
 MEMORY = 1 << 30
@@ -127,3 +134,42 @@ def test_the_specification_explains_a_transfer(storage: Durability) -> None:
     result = explore(Conformance().system(replace(BOUNDS, storage=storage)), LIMITS)
     assert result.path is None
     assert result.verdict is Verdict.HOLDS
+
+
+def test_traces_of_transfers_are_explained(tmp_path: Path) -> None:
+    """One that succeeds, one that is given up, and another."""
+    cluster = TracedCluster(tmp_path, served_config((1, 2, 3)), seed=1)
+    cluster.elect(1)
+    cluster.nodes[1].handle(Propose((b"a", b"b")))
+    cluster.settle()
+    cluster.nodes[1].handle(TransferLeadership(2))
+    cluster.settle()
+    leader = cluster.nodes[2]
+    assert leader.state.role is Role.LEADER
+    leader.handle(TransferLeadership(3))
+    cluster.network.clear()
+    leader.handle(ElectionTimeout())
+    cluster.settle()
+    leader.handle(TransferLeadership(3))
+    leader.handle(HeartbeatTimeout())
+    cluster.settle()
+    assert cluster.nodes[3].state.role is Role.LEADER
+    cluster.close()
+    check = judged(tmp_path)
+    assert check.finding is None
+    names = {name for sequence in check.sequences for name in sequence}
+    expected = {"transfer_leadership", "timeout_now", "handle_timeout_now", "ignore_timeout_now", "give_up_transfer"}
+    assert expected <= names
+
+
+def test_a_trace_may_begin_during_a_transfer(tmp_path: Path) -> None:
+    """The checkpoint at which its only part begins has the target."""
+    cluster = TracedCluster(tmp_path, served_config((1, 2, 3)), seed=1, cut=frozenset({1}), part_bytes=1, parts=1)
+    cluster.elect(1)
+    cluster.nodes[1].handle(TransferLeadership(2))
+    cluster.network.clear()
+    cluster.nodes[1].handle(HeartbeatTimeout())
+    cluster.close()
+    check = judged(tmp_path)
+    assert (check.finding, check.counts.began_late) == (None, 1)
+    assert ("append_entries", "append_entries", "timeout_now") in {tuple(sorted(each)) for each in check.sequences}

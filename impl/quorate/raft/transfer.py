@@ -33,7 +33,7 @@ def on_transfer_leadership(state: State, event: TransferLeadership) -> Output:
     _refuse_target(state, event.target)
     if state.transfer_target is not None:
         raise TransferRefused(under_way(state.transfer_target))
-    if state.configuration.is_joint or state.log.configuration_index > state.commit_index:
+    if state.log.configuration_index > state.commit_index:
         raise TransferRefused("a change of the members is under way: try again soon")
     state = replace(state, transfer_target=event.target)
     return Output(state, send_now=requests(state))

@@ -107,6 +107,16 @@ OF_THE_CORE: tuple[Search, ...] = (
         "bounds": {"servers": 2, "in_flight": 2, "max_log": 1, "proposals": 1, "reads": 2, "no_op": True},
         "conforms": True,
     },
+    {
+        "name": "two servers, a transfer",
+        "bounds": {**TWO_AND_ONE_REQUEST, "max_log": 2, "transfers": 1, "drops": 1},
+        "conforms": True,
+    },
+    {
+        "name": "a transfer beside a learner",
+        "bounds": {**A_CHANGE, "in_flight": 3, "members": "12+3", "changes": "123", "max_term": 2, "transfers": 1},
+        "conforms": True,
+    },
     {"name": "three servers", "bounds": {"in_flight": 3, "drops": 1}, "conforms": True, "last": True},
 )
 
