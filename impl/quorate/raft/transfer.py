@@ -49,12 +49,12 @@ def requests(state: State) -> tuple[TimeoutNow, ...]:
 
 def give_up(state: State) -> State:
     """The leader's state without a transfer: it serves again."""
-    return state if state.transfer_target is None else replace(state, transfer_target=None)
+    return replace(state, transfer_target=None)
 
 
 def heeds(state: State, message: TimeoutNow) -> bool:
     """Whether a server in the term of `message` stands: it is a voter, and follows the sender."""
-    return state.role is Role.FOLLOWER and state.leader_id == message.source and state.configuration.is_voter(state.id)
+    return state.leader_id == message.source and state.configuration.is_voter(state.id)
 
 
 def under_way(target: NodeId) -> str:
