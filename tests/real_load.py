@@ -11,8 +11,8 @@ from typing import Any
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ClusterDownError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from patience import PROGRAM_S
@@ -74,10 +74,10 @@ class Load:
         number = self.recorder.begin(client, name, *args)
         try:
             reply = await ask()
+        except ClusterDownError:  # redis-py takes the code off its text
+            self.recorder.end(number, OperationOutcome.NOT_DONE)
         except ResponseError as error:
-            if str(error).startswith("CLUSTERDOWN"):
-                self.recorder.end(number, OperationOutcome.NOT_DONE)
-            elif str(error).startswith("UNKNOWN"):
+            if str(error).startswith("UNKNOWN"):
                 self.recorder.end(number, OperationOutcome.UNKNOWN)
             else:
                 self.recorder.end(number, OperationOutcome.DONE, error)

@@ -22,7 +22,7 @@ def test_all_nodes_are_replaced_one_by_one_while_clients_ask(tmp_path: Path) -> 
 
     async def test() -> None:
         async with changing_cluster(tmp_path, ["--snapshot-bytes", "20000"]) as cluster:
-            load = Load(cluster, seed=1, places=cluster.places, thinking_s=0.02)
+            load = Load(cluster, seed=1, places=cluster.places, thinking_s=0.05)
             async with load.running():
                 await load.answered()
                 for old, new in ((1, 4), (2, 5), (3, 6)):
