@@ -13,15 +13,26 @@ from quorate_check.core.verdict import Verdict
 from quorate_check.proofs.obligation import Tie
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.proofs.accepting import MOVES, CompiledAction
-from quorate_check.raft.proofs.actions import APPEND_REPLACE, COUNT, LOSE, VOTE, Action
+from quorate_check.raft.proofs.actions import APPEND_REPLACE, CHANGE, COUNT, LOSE, VOTE, Action
+from quorate_check.raft.proofs.conjunct import Conjunct
 from quorate_check.raft.proofs.controls import before_durable
-from quorate_check.raft.proofs.invariant import INVARIANT, Conjunct
+from quorate_check.raft.proofs.invariant import INVARIANT
 from quorate_check.raft.proofs.model import EVALUATION, NOTHING, formula
 from quorate_check.raft.proofs.record import Domain, Past, tables_of
-from quorate_check.raft.proofs.tie import CODE_BOUNDS, STALLS, STALLS_OF_THREE, code_system, search, spec_system, ties
+from quorate_check.raft.proofs.tie import (
+    CODE_BOUNDS,
+    JOINT,
+    LEARNER,
+    STALLS,
+    STALLS_OF_THREE,
+    code_system,
+    search,
+    spec_system,
+    ties,
+)
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.raft.subject import CoreNode
-from quorate_spec.raft.messages import Message
+from quorate_spec.raft.messages import Config, Message
 from quorate_spec.raft.state import Server, initial
 
 Explanation = tuple[str, Server, frozenset[Message]]
@@ -80,9 +91,12 @@ def test_an_action_that_changes_too_little_is_refused() -> None:
     assert "no action of the model allows handle_request_vote here" in outcome.text
 
 
-@pytest.mark.parametrize("tie", [tie for tie in ties() if "stall" in tie.name], ids=lambda tie: tie.name)
-def test_every_state_and_step_with_disks_that_stall_is_one_of_the_model(tie: Tie) -> None:
-    """Explored whole; it holds only if a crash lost an entry, and among three a leader counted what its disk lacked."""
+DEMANDING = ("stall", LEARNER, JOINT)
+
+
+@pytest.mark.parametrize("tie", [t for t in ties() if any(each in t.name for each in DEMANDING)], ids=lambda t: t.name)
+def test_every_state_and_step_with_disks_that_stall_or_changes_is_one_of_the_model(tie: Tie) -> None:
+    """Explored whole; it holds only if it met what is special: an entry lost in a crash, a joint phase that ended."""
     outcome = tie.run(LIMIT_S)
     assert outcome.verdict is Verdict.HOLDS, outcome.text
     assert "exhaustive within bounds" in outcome.text
@@ -105,10 +119,16 @@ FORGOTTEN_BALLOT = replace(LOSE, updates={**LOSE.updates, "ballot(x, y)": "ballo
             "advance_commit_index",
             id="a leader that never counts while its disk stalls",
         ),
+        pytest.param(
+            replace(CHANGE, guard=(*CHANGE.guard, "p = zero")),
+            JOINT,
+            "leave_joint",
+            id="a leader that ends no joint phase",
+        ),
     ],
 )
-def test_a_model_of_another_disk_refuses_a_step_that_is_explored(wrong: Action, bounds: str, name: str) -> None:
-    """What a server does while its disk stalls, and after the crash, is what the model says."""
+def test_a_model_of_another_disk_or_change_refuses_an_explored_step(wrong: Action, bounds: str, name: str) -> None:
+    """What a server does while its disk stalls, after the crash, and in a joint phase is what the model says."""
     system, following = code_system(CODE_BOUNDS[bounds])
     outcome = search(system, replace(following, moves=MOVES | {wrong.name: CompiledAction(wrong)}), LIMIT_S)
     assert outcome.verdict is Verdict.VIOLATED
@@ -155,6 +175,7 @@ def test_a_crash_may_lose_what_a_server_applied() -> None:
 def test_a_sentence_is_judged_in_a_state(text: str, *, true: bool) -> None:
     """What Python makes of a sentence is what it says, of servers before anything has happened."""
     members = (1, 2, 3)
-    tables = Domain(members, 2, 1).tables([tables_of(initial(i, members), Past()) for i in members])
+    founders = Config(frozenset(members), frozenset(), frozenset())
+    tables = Domain(members, founders, 2, 1).tables([tables_of(initial(i, members), Past()) for i in members])
     assert NOTHING in tables["value"]
     assert EVALUATION.judge(formula(text))(tables) is true

@@ -16,18 +16,18 @@ def rename_server(server: Server, p: tuple[int, ...]) -> Server:
     return replace(
         server,
         id=_id(server.id, p),
-        first_config=_config(server.first_config, p),
+        first_config=rename_config(server.first_config, p),
         voted_for=_choice(server.voted_for, p),
-        log=_renamed(server.log, p),
+        log=rename_entries(server.log, p),
         disk=None
         if server.disk is None
-        else replace(server.disk, voted_for=_choice(server.disk.voted_for, p), log=_renamed(server.disk.log, p)),
+        else replace(server.disk, voted_for=_choice(server.disk.voted_for, p), log=rename_entries(server.disk.log, p)),
         votes_granted=frozenset(_id(voter, p) for voter in server.votes_granted),
         next_index=_progress(server.next_index, p),
         match_index=_progress(server.match_index, p),
         confirmed_by=frozenset(_id(voter, p) for voter in server.confirmed_by),
         transfer_target=_choice(server.transfer_target, p),
-        applied=_renamed(server.applied, p),
+        applied=rename_entries(server.applied, p),
     )
 
 
@@ -36,22 +36,24 @@ def rename_message(message: Message, p: tuple[int, ...]) -> Message:
     renamed: Message = replace(message, source=_id(message.source, p), dest=_id(message.dest, p))
     match renamed:
         case AppendEntries():
-            return replace(renamed, entries=_renamed(renamed.entries, p))
+            return replace(renamed, entries=rename_entries(renamed.entries, p))
         case InstallSnapshot():
-            return replace(renamed, snapshot=_renamed(renamed.snapshot, p))
+            return replace(renamed, snapshot=rename_entries(renamed.snapshot, p))
         case _:
             return renamed
 
 
-def _renamed(entries: tuple[E, ...], p: tuple[int, ...]) -> tuple[E, ...]:
+def rename_entries(entries: tuple[E, ...], p: tuple[int, ...]) -> tuple[E, ...]:
+    """Return entries with the servers of their configurations renamed."""
     if all(entry.config is None for entry in entries):
         return entries
     return tuple(
-        entry if entry.config is None else replace(entry, config=_config(entry.config, p)) for entry in entries
+        entry if entry.config is None else replace(entry, config=rename_config(entry.config, p)) for entry in entries
     )
 
 
-def _config(config: Config, p: tuple[int, ...]) -> Config:
+def rename_config(config: Config, p: tuple[int, ...]) -> Config:
+    """Return a configuration with its servers renamed."""
     return Config(*(frozenset(_id(server, p) for server in getattr(config, f.name)) for f in fields(config)))
 
 

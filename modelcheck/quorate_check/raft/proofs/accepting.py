@@ -10,16 +10,18 @@ from typing import Any, Final
 from quorate_check.proofs.logic.evaluating import Tables
 from quorate_check.proofs.logic.formulas import And
 from quorate_check.raft.proofs.actions import ACTIONS, Action
-from quorate_check.raft.proofs.model import DEFINITIONS, EVALUATION, NOTHING, VOCABULARY
+from quorate_check.raft.proofs.model import EVALUATION, FIXED, GHOSTS, NOTHING, VOCABULARY
 from quorate_check.raft.proofs.record import (
     FUNCTIONS,
     UNSEEN,
     Domain,
     Past,
     holders_of,
+    latest_change,
     log_rows,
     reported_rows,
     tables_of,
+    values_in,
 )
 from quorate_spec.raft.messages import (
     AppendEntries,
@@ -29,9 +31,9 @@ from quorate_spec.raft.messages import (
     Message,
     RequestVote,
 )
-from quorate_spec.raft.state import Server, has, on_disk, term_at
+from quorate_spec.raft.state import Server, config, has, on_disk, term_at
 
-OWN: Final = tuple(n for n in VOCABULARY.relations if n not in {"member", "hopeless_after", *DEFINITIONS})
+OWN: Final = tuple(n for n in VOCABULARY.relations if n not in FIXED | GHOSTS.keys())
 NOTHING_CHANGES: Final = "nothing"
 Arguments = dict[str, Any]
 
@@ -101,10 +103,10 @@ def accepting_action(
 ) -> str | None:
     """Return the action that allows a step, among those that cover `name`; None if none does."""
     promises = {} if step.received is None else reported_rows(step.received, step.reason)
-    before = domain.tables([tables_of(step.before, step.past), promises])
-    after = domain.tables([tables_of(step.after, step.past_after), promises])
     # A new entry may bring a value that the state before doesn't have.
-    before["value"] = after["value"] = sorted({*before["value"], *after["value"]}, key=repr)
+    values = {*values_in(step.before, step.past), *values_in(step.after, step.past_after)}
+    before = domain.tables([tables_of(step.before, step.past), promises], values)
+    after = domain.tables([tables_of(step.after, step.past_after), promises], values)
     for action in covering_actions(name, moves):
         for arguments in candidate_arguments(action, step):
             if moves[action].accepts(before, after, arguments):
@@ -113,12 +115,14 @@ def accepting_action(
     return NOTHING_CHANGES if unchanged else None
 
 
-def candidate_arguments(action: str, step: SpecStep) -> Iterator[Arguments]:
+def candidate_arguments(action: str, step: SpecStep) -> Iterator[Arguments]:  # noqa: C901 - a case for each action
     """Yield candidate arguments of an action for a step; each is checked, so a wrong one does no harm."""
     before, after, m = step.before, step.after, step.received
     n, t = before.id, before.current_term
     i, s, v = list(log_rows(before.log))[-1]
-    base: Arguments = {"n": n, "t": t, "i": i, "s": s, "v": v, "a": len(before.applied)}
+    p, g = latest_change(before, before.log)
+    _, f, w = list(log_rows(before.log))[p]
+    base: Arguments = {"n": n, "t": t, "i": i, "s": s, "v": v, "a": len(before.applied), "p": p, "f": f, "w": w, "g": g}
     match action:
         case "timeout" | "enter_term":
             yield base | {"u": after.current_term}
@@ -131,6 +135,8 @@ def candidate_arguments(action: str, step: SpecStep) -> Iterator[Arguments]:
             yield base | {"q": before.votes_granted, "k": others[0] if others else n}
         case "client_request":
             yield base | {"e": i + 1, "v": list(log_rows(after.log))[-1][2]}
+        case "change" | "leave_early":
+            yield base | _configuring(step, p)
         case "append_keep" | "append_replace" if isinstance(m, AppendEntries | InstallSnapshot):
             yield from _appending(base, step, m)
         case "hear_ack" if isinstance(m, AppendEntriesReply | InstallSnapshotReply):
@@ -142,6 +148,12 @@ def candidate_arguments(action: str, step: SpecStep) -> Iterator[Arguments]:
             yield base | {"u": on_disk(before).current_term, "i": i, "s": s, "v": v}
         case _:
             yield base
+
+
+def _configuring(step: SpecStep, p: int) -> Arguments:
+    e, _, v = list(log_rows(step.after.log))[-1]
+    reasons = step.past.commitments
+    return {"e": e, "v": v, "h": config(step.after), "b": reasons[p - 1] if 0 < p <= len(reasons) else 0}
 
 
 def _counting(step: SpecStep) -> Arguments:

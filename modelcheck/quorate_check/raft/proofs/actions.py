@@ -136,15 +136,25 @@ HEAR_VOTE: Final = Action(
     ("candidate(n, t)", "voted(m, t, n)"),
     {"granted(x, y)": "granted(x, y) | x = n & y = m"},
 )
+# `p` is the index of the latest configuration in the log of `n`; `g` is that configuration.
+LATEST: Final = (
+    "entry(n, p, f, w)",
+    "changes(w)",
+    "configuration(w) = g",
+    "forall x, y, z. p < x & entry(n, x, y, z) -> !changes(z)",
+)
 BECOME_LEADER: Final = Action(
     "become_leader",
     "A candidate that a quorum voted for becomes leader; from then on it offers its log.",
     "§5.2",
     ("become_leader",),
-    ("n", "t", "i", "q", "k"),
+    ("n", "t", "i", "s", "v", "q", "k", "p", "f", "w", "g"),
     (
         "candidate(n, t)",
         "last(n, i)",
+        "entry(n, i, s, v)",
+        *LATEST,
+        "decides(q, g)",
         "forall m. member(m, q) -> m = n | granted(n, m)",
         # Another server's vote, or its own on its disk.
         "granted(n, k)",
@@ -158,7 +168,17 @@ BECOME_LEADER: Final = Action(
         "voters(t)": "q",
         "offered(y, j, r, z)": "y != t & offered(y, j, r, z) | y = t & entry(n, j, r, z)",
         "reach(t)": "i",
+        "start(t)": "i",
+        "base(t)": "p",
+        "electorate(t)": "g",
+        "change(t)": "p",
+        "latest(t)": "g",
         "matched(x, y, j)": "matched(x, y, j) & x != n",
+        "lacked(y, j)": "lacked(y, j) | started(y) & y < t & (forall z. !entry(n, j, y, z))"
+        " | y = t & (exists x. started(x) & t < x)",
+        "lacked_by(y, j, x)": "lacked_by(y, j, x)"
+        " | x = t & started(y) & y < t & !lacked(y, j) & (forall z. !entry(n, j, y, z))"
+        " | y = t & started(x) & t < x & (forall r, z. offered(x, start(x), r, z) -> r <= t)",
     },
 )
 CLIENT_REQUEST: Final = Action(
@@ -167,13 +187,56 @@ CLIENT_REQUEST: Final = Action(
     "§5.3",
     ("client_request",),
     ("n", "t", "i", "e", "v"),
-    ("leads(n, t)", "last(n, i)", "i < e", "forall j. j <= i | e <= j", "v != nothing"),
+    ("leads(n, t)", "last(n, i)", "i < e", "forall j. j <= i | e <= j", "!changes(v)"),
     {
         "entry(x, j, r, z)": "entry(x, j, r, z) | x = n & j = e & r = t & z = v",
         "last(x, j)": "x != n & last(x, j) | x = n & j = e",
         "offered(y, j, r, z)": "offered(y, j, r, z) | y = t & j = e & r = t & z = v",
         "reach(t)": "e",
     },
+)
+CONFIGURE: Final = (
+    "leads(n, t)",
+    "last(n, i)",
+    "i < e",
+    "forall j. j <= i | e <= j",
+    *LATEST,
+    "changes(v)",
+    "v != nothing",
+    "configuration(v) = h",
+)
+CONFIGURED: Final = {
+    "entry(x, j, r, z)": "entry(x, j, r, z) | x = n & j = e & r = t & z = v",
+    "last(x, j)": "x != n & last(x, j) | x = n & j = e",
+    "offered(y, j, r, z)": "offered(y, j, r, z) | y = t & j = e & r = t & z = v",
+    "reach(t)": "e",
+    "change(t)": "e",
+    "latest(t)": "h",
+    "matched(x, y, j)": "matched(x, y, j) & (x != n | belongs(y, g) & belongs(y, h))",
+}
+CHANGE: Final = Action(
+    "change",
+    "A leader whose configuration is committed, and that has committed an entry of its term, appends an adjacent one.",
+    "§6",
+    ("change_members", "leave_joint"),
+    ("n", "t", "i", "e", "v", "p", "f", "w", "g", "h"),
+    (
+        *CONFIGURE,
+        "p <= counted(t)",
+        "counted(t) != zero",
+        "adjacent(g, h)",
+        "forall d. leaves(g, d) -> d = h",
+    ),
+    CONFIGURED,
+)
+LEAVE_EARLY: Final = Action(
+    "leave_early",
+    "A leader that has committed nothing in its term ends a joint phase that it knows to be committed.",
+    "§6",
+    ("leave_joint",),
+    ("n", "t", "i", "e", "v", "p", "f", "w", "g", "h", "b"),
+    (*CONFIGURE, "counted(t) = zero", "knows(n, p, b)", "leaves(g, h)"),
+    CONFIGURED | {"early(y)": "early(y) | y = t"},
 )
 APPEND_KEEP: Final = Action(
     "append_keep",
@@ -229,19 +292,22 @@ COUNT: Final = Action(
     "A leader knows that a quorum has an entry of its own term on disk: it is committed, with all before.",
     "§5.3, §5.4.2",
     ("advance_commit_index",),
-    ("n", "t", "e", "q", "v", "a", "d"),
+    ("n", "t", "e", "q", "v", "p", "f", "w", "g", "a", "d"),
     (
         "leads(n, t)",
+        *LATEST,
+        "decides(q, g)",
         "counted(t) < e",
         "entry(n, e, t, v)",
         "forall m. member(m, q) -> m = n | matched(n, m, e)",
-        "member(n, q) & stalled(n) -> exists w. disk_entry(n, e, t, w)",
+        "member(n, q) & stalled(n) -> exists z. disk_entry(n, e, t, z)",
     ),
     {
         "acked(x, y, j)": "acked(x, y, j) | x = n & y = t & j <= e & member(n, q)",
         "knows(x, j, y)": "knows(x, j, y) | x = n & y = t & d < j & j <= e",
         "counted(t)": "e",
         "holders(t)": "q",
+        "counters(t)": "g",
         "applied(x, j, s, z, y)": "applied(x, j, s, z, y) | x = n & y = t & a < j & j <= e & entry(n, j, s, z)",
     },
 )
@@ -310,6 +376,8 @@ ACTIONS: Final = (
     HEAR_VOTE,
     BECOME_LEADER,
     CLIENT_REQUEST,
+    CHANGE,
+    LEAVE_EARLY,
     APPEND_KEEP,
     APPEND_REPLACE,
     HEAR_ACK,
@@ -318,29 +386,4 @@ ACTIONS: Final = (
     FORGET,
     STALL,
     LOSE,
-)
-SILENT: Final = {
-    "request_pre_vote": "a pre-vote binds nobody",
-    "handle_pre_vote_request": "a pre-vote binds nobody",
-    "handle_pre_vote_reply": "a pre-vote binds nobody",
-    "ignore_request_vote": "nothing changes",
-    "ignore_timeout_now": "nothing changes",
-    "request_vote": "the facts that it reports are true since the server became a candidate",
-    "append_entries": "the leader has offered the entries in it",
-    "install_snapshot": "the leader has offered the entries in it",
-    "refuse_old_request": "a refusal acknowledges nothing",
-    "drop_stale_reply": "nothing changes",
-    "compact": "a log is the same whether its beginning is compacted or not",
-    "transfer_leadership": "a transfer changes neither a log, a vote, a term nor a role before its target stands",
-    "timeout_now": "a transfer changes neither a log, a vote, a term nor a role before its target stands",
-    "give_up_transfer": "a transfer changes neither a log, a vote, a term nor a role before its target stands",
-    "begin_reads": "a read changes neither a log, a vote, a term nor a role",
-    "confirm_leadership": "a read changes neither a log, a vote, a term nor a role",
-    "handle_confirm_leadership": "a read changes neither a log, a vote, a term nor a role",
-    "handle_leadership_confirmed": "a read changes neither a log, a vote, a term nor a role",
-    "end_reads": "a read changes neither a log, a vote, a term nor a role",
-    "drop_message": "a message that was sent may never arrive",
-}
-LEFT_OUT: Final = dict.fromkeys(
-    ("change_members", "leave_joint"), "the proof is of a cluster whose members don't change"
 )

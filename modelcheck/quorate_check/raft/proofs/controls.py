@@ -7,8 +7,8 @@ purpose of the missing rule or sentence.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -19,20 +19,25 @@ from quorate_check.proofs.obligation import Obligation, Sentences
 from quorate_check.raft.proofs.actions import (
     APPEND_REPLACE,
     BECOME_LEADER,
+    CHANGE,
     CLIENT_REQUEST,
     COUNT,
+    LATEST,
+    LEAVE_EARLY,
     LOSE,
     TIMEOUT,
     VOTE,
     Action,
 )
+from quorate_check.raft.proofs.conjunct import Conjunct
 from quorate_check.raft.proofs.counterexample import counterexample_text
-from quorate_check.raft.proofs.invariant import INVARIANT
 from quorate_check.raft.proofs.language import LANGUAGE
+from quorate_check.raft.proofs.lemmas import LEMMAS, USES
 from quorate_check.raft.proofs.model import AXIOMS, INTERSECT, formula
-from quorate_check.raft.proofs.proving import BY_NAME, Assumptions, consecution, consequence, reasons
+from quorate_check.raft.proofs.proving import BY_NAME, FOLLOWS, Assumptions, consecution, consequence, reasons
 
-SMALL: Final = {"node": 3, "term": 3, "index": 2, "quorum": 2, "value": 2}
+SMALL: Final = {"node": 3, "term": 3, "index": 2, "quorum": 2, "value": 2, "config": 1}
+TWO_CHANGES: Final = {"index": 3, "quorum": 3, "value": 3, "config": 3}
 # With these a counterexample resembles a state of Raft: a server has one term and one log, and a role in its term.
 TIDY: Final = (
     "OneCurrentTerm",
@@ -81,19 +86,35 @@ class Control:
     breaks: str
     without: str | None = None
     axioms: bool = True
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    given: str = ""  # true of the step, and otherwise a lemma
 
     def sentences(self) -> Sentences:
         """Return the sentences of a small state and a step that breaks the conjunct."""
         axioms = AXIOMS if self.axioms else ANY_QUORUMS
-        conjuncts = dict.fromkeys((self.breaks, *reasons(self.action.name, BY_NAME[self.breaks]), *TIDY))
+        conjuncts = dict.fromkeys((self.breaks, *needed(self.action.name, BY_NAME[self.breaks]), *TIDY))
         names = tuple(name for name in conjuncts if name != self.without)
         assumptions = Assumptions(axioms, names)
-        return dict(consecution(self.action, BY_NAME[self.breaks], assumptions, lemmas=False)) | small_state()
+        step = dict(consecution(self.action, BY_NAME[self.breaks], assumptions, lemmas=False))
+        if self.given:
+            step[self.given] = LANGUAGE.closed(formula(self.given), self.action.sorts)
+        return step | small_state(self.sizes)
 
 
-def small_state() -> dict[str, z3.BoolRef]:
+def needed(action: str, conjunct: Conjunct) -> Iterator[str]:
+    """Yield the conjuncts that suffice for the proof that an action leaves a conjunct true, and for its lemmas."""
+    yield from reasons(action, conjunct)
+    texts = [*USES.get(action, {}).get(conjunct.name, ())]
+    while texts:
+        lemma = LEMMAS[action][texts.pop()]
+        yield from lemma.conjuncts.split()
+        texts += lemma.lemmas
+
+
+def small_state(sizes: Mapping[str, int]) -> dict[str, z3.BoolRef]:
     """Return bounds on each sort, large enough for a violation and small enough to read, and facts about servers."""
-    sizes = {f"at most {most} of sort {name}": LANGUAGE.at_most(name, most) for name, most in SMALL.items()}
+    most_of = {**SMALL, **sizes}
+    sizes = {f"at most {most} of sort {name}": LANGUAGE.at_most(name, most) for name, most in most_of.items()}
     return sizes | {text: LANGUAGE.closed(formula(text)) for text in READABLE}
 
 
@@ -111,13 +132,6 @@ def before_durable(action: Action, table: str) -> Action:
 
 
 CONTROLS: Final = (
-    Control(
-        "quorums that needn't intersect",
-        "A new leader is the only one of its term, although two quorums need have nobody in common.",
-        BECOME_LEADER,
-        "ElectionSafety",
-        axioms=False,
-    ),
     Control(
         "an older term's entry committed by counting (C1)",
         "The last entry that a leader commits by counting is of its own term, although it may count an older one "
@@ -165,8 +179,37 @@ CONTROLS: Final = (
     Control(
         "a leader that counts itself before its disk has the entry (C18)",
         "What a leader counts of its own is on its disk, although it counts itself while the disk stalls.",
-        without_guard(COUNT, "member(n, q) & stalled(n) -> exists w. disk_entry(n, e, t, w)"),
+        without_guard(COUNT, "member(n, q) & stalled(n) -> exists z. disk_entry(n, e, t, z)"),
         "AcksAreDurable",
+    ),
+    Control(
+        "a change before the leader's term has committed an entry (M1)",
+        "The electorate of a later leader is adjacent to a leader's configuration, although a leader begins a change "
+        "as soon as its latest configuration is committed (erratum of 2015).",
+        replace(
+            CHANGE,
+            parameters=(*CHANGE.parameters, "b"),
+            guard=tuple(
+                "knows(n, p, b)" if g == "p <= counted(t)" else g for g in CHANGE.guard if g != "counted(t) != zero"
+            ),
+        ),
+        "LaterElectorates",
+        sizes=TWO_CHANGES,
+    ),
+    Control(
+        "a candidate that doesn't count by its latest configuration (M2)",
+        "A leader's electorate is the latest configuration in the log with which it was elected, although it counts by "
+        "an older one (§6).",
+        without_guard(BECOME_LEADER, LATEST[-1]),
+        "BaseIsLatest",
+        sizes=TWO_CHANGES,
+    ),
+    Control(
+        "a joint phase that ends before its configuration is committed (M5)",
+        "A leader ends a joint phase only when the joint configuration is committed, although it ends it at once (§6).",
+        replace(without_guard(LEAVE_EARLY, "knows(n, p, b)"), parameters=LEAVE_EARLY.parameters[:-1]),
+        "EarlyIsCommitted",
+        sizes=TWO_CHANGES,
     ),
     Control(
         "without AckedIsKeptOnDisk",
@@ -185,11 +228,12 @@ CONTROLS: Final = (
     ),
     Control(
         "without VotesForTheComplete",
-        "A new leader has every entry that a quorum can have acknowledged, without VotesForTheComplete among the "
+        "No voter of a leader that lacks an entry has acknowledged it, without VotesForTheComplete among the "
         "assumptions.",
         BECOME_LEADER,
-        "LaterLeadersHaveIt",
+        "LackedIsNotAcked",
         without="VotesForTheComplete",
+        given="!started(t)",
     ),
     Control(
         "without LeaderOffersItsLog",
@@ -214,14 +258,12 @@ def controls() -> Iterator[Obligation]:
             counterexample=partial(counterexample_text, control.action, control.breaks),
         )
     conjunct = BY_NAME["ElectionSafety"]
+    assumptions = Assumptions(ANY_QUORUMS, tuple(dict.fromkeys((*reasons(FOLLOWS, conjunct), *TIDY))))
     yield Obligation(
         "control: two leaders without intersection",
         "controls",
         "At most one server ever leads a term, although two quorums need have nobody in common.",
-        lambda: (
-            dict(consequence(conjunct, Assumptions(ANY_QUORUMS, tuple(c.name for c in INVARIANT if not c.follows))))
-            | small_state()
-        ),
+        lambda: dict(consequence(conjunct, assumptions)) | small_state({}),
         expected=Verdict.VIOLATED,
         counterexample=partial(counterexample_text, None, "ElectionSafety"),
     )

@@ -19,9 +19,9 @@ from quorate_check.raft.proofs.actions import Action
 from quorate_check.raft.proofs.invariant import INVARIANT
 from quorate_check.raft.proofs.language import LANGUAGE
 from quorate_check.raft.proofs.model import VOCABULARY
-from quorate_check.raft.proofs.proving import changes, renamed_apart
+from quorate_check.raft.proofs.proving import renamed_apart
 
-UNPRINTED: Final = {"member", "hopeless_after", "started", "left"}
+UNPRINTED: Final = {"member", "meets", "belongs", "started", "left"}
 LETTERS: Final = "xyzuvw"
 
 
@@ -76,10 +76,12 @@ def _state(world: NamedWorld) -> Iterator[str]:
             rows = [row[1:] for row in world.rows(name) if str(row[0]) == str(node)]
             if rows:
                 yield f"{world.name(node)}  {name:<11} {world.table(rows) if rows[0] else ''}".rstrip()
-    for name in ("started", "offered", "hopeless"):
+    for name in ("started", "offered", "changes", "decides", "adjacent", "leaves", "early", "lacked", "lacked_by"):
         if rows := list(world.rows(name)):
             yield f"    {name:<11} {world.table(rows)}"
     for name in VOCABULARY.functions:
+        if name == "configuration":
+            continue
         values = (f"{world.name(t)}: {world.name(LANGUAGE.symbols[name](t))}" for t in world.things["term"])
         yield f"    {name:<11} {', '.join(values)}"
 
@@ -87,7 +89,7 @@ def _state(world: NamedWorld) -> Iterator[str]:
 def _row_changes(world: NamedWorld, action: Action) -> Iterator[str]:
     """Yield the rows that a step adds and removes."""
     parameters = {name: LANGUAGE.constant(name, s) for name, s in action.sorts.items()}
-    for name, update in changes(action)[0].items():
+    for name, update in action.changes.items():
         if update.becomes is None:
             continue
         head = renamed_apart(Atom(name, tuple(map(Var, update.places))))
@@ -95,7 +97,7 @@ def _row_changes(world: NamedWorld, action: Action) -> Iterator[str]:
         sorts = sorts_of(after, VOCABULARY, dict(action.sorts))
         places = [f"_{place}" for place in update.places]
         place_sorts = dict(zip(places, VOCABULARY.relations[name], strict=True))
-        if name in UNPRINTED or name == "hopeless":
+        if name in UNPRINTED:
             continue
         for row in product(*(world.things[s] for s in VOCABULARY.relations[name])):
             environment = {**parameters, **dict(zip(places, row, strict=True))}

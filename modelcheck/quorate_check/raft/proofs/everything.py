@@ -12,9 +12,9 @@ from quorate_check.raft.proofs import proving
 from quorate_check.raft.proofs.actions import ACTIONS
 from quorate_check.raft.proofs.controls import controls
 from quorate_check.raft.proofs.invariant import ELECTIONS, INVARIANT
+from quorate_check.raft.proofs.lemmas import LEMMAS
 from quorate_check.raft.proofs.model import AXIOMS, VOCABULARY, VOUCHED, formula
 from quorate_check.raft.proofs.proving import FOLLOWS, Assumptions, reasons
-from quorate_check.raft.proofs.reasons import LEMMAS
 from quorate_check.raft.proofs.tie import ties
 
 INITIATION: Final = "initiation"
@@ -58,7 +58,7 @@ def action_obligations() -> Iterator[Obligation]:
     """Yield the obligations about single actions: lemmas, facts that stay true, and rows of other servers that stay."""
     for action in ACTIONS:
         for text, why in LEMMAS.get(action.name, {}).items():
-            sentences = partial(proving.lemma, action, text, Assumptions(AXIOMS, why))
+            sentences = partial(proving.lemma, action, text, Assumptions(AXIOMS, tuple(why.conjuncts.split())))
             sentence = f"Whenever {action.name} may happen: {text}."
             yield Obligation(f"{action.name}: {text}", action.name, sentence, sentences)
     assumptions = Assumptions(AXIOMS, ("NoOfferBeforeStart", "LogsStartAlike"))

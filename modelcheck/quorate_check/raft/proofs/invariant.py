@@ -5,28 +5,10 @@ The promises of Figure 3 of the paper are among them, under their names; most fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
-from quorate_check.proofs.logic.formulas import Formula
-from quorate_check.raft.proofs.model import formula
-
-
-@dataclass(frozen=True)
-class Conjunct:
-    """One sentence of the invariant, in words and as a formula over all values of its variables."""
-
-    name: str
-    claim: str
-    text: str
-    follows: bool = False  # implied by the others in every state, so no induction of its own is needed
-
-    @cached_property
-    def formula(self) -> Formula:
-        """The text as a formula."""
-        return formula(self.text)
-
+from quorate_check.raft.proofs.configurations import CONFIGURATIONS
+from quorate_check.raft.proofs.conjunct import Conjunct
 
 ELECTIONS: Final = (
     Conjunct(
@@ -83,12 +65,6 @@ ELECTIONS: Final = (
         "StartedIsLed",
         "If a term has started, then its leader has led it.",
         "started(t) -> led(leader(t), t)",
-    ),
-    Conjunct(
-        "StartLeavesBehind",
-        "When a term starts, each quorum has a server that has left all older terms.",
-        "started(u) & t < u -> (exists m. member(m, q) & left(m, t))",
-        follows=True,
     ),
     Conjunct(
         "ElectionSafety",
@@ -237,24 +213,50 @@ COMPLETENESS: Final = (
     Conjunct(
         "AckedIsKept",
         "A server keeps a leader's own entry that it acknowledged, unless no quorum can have acknowledged it.",
-        "acked(n, t, i) & offered(t, i, t, v) -> entry(n, i, t, v) | hopeless(t, i)",
+        "acked(n, t, i) & offered(t, i, t, v) -> entry(n, i, t, v) | lacked(t, i)",
     ),
     Conjunct(
         "AckedIsKeptOnDisk",
         "A stalled disk keeps a leader's own entry that was acknowledged, unless no quorum can have acknowledged it.",
-        "acked(n, t, i) & stalled(n) & offered(t, i, t, v) -> disk_entry(n, i, t, v) | hopeless(t, i)",
+        "acked(n, t, i) & stalled(n) & offered(t, i, t, v) -> disk_entry(n, i, t, v) | lacked(t, i)",
     ),
     Conjunct(
         "VotesForTheComplete",
         "A server that acknowledged such an entry votes later only for candidates with it, unless no quorum can "
         "(§5.4.1).",
         "voted(m, u, c) & candidate(c, u) & acked(m, t, i) & offered(t, i, t, v) & t < u"
-        " -> entry(c, i, t, v) | hopeless(t, i)",
+        " -> entry(c, i, t, v) | lacked(t, i)",
     ),
     Conjunct(
         "LaterLeadersHaveIt",
-        "The leader of a later term has a leader's own entry, unless no quorum can have acknowledged it (§5.4.3).",
-        "started(u) & t < u & offered(t, i, t, v) -> offered(u, i, t, v) | hopeless(t, i)",
+        "The leader of a later term has a leader's own entry, unless it is recorded that some leader lacks "
+        "it (§5.4.3).",
+        "started(t) & started(u) & t < u -> lacked(t, i) | exists v. offered(u, i, t, v)",
+    ),
+    Conjunct(
+        "LackedByOne",
+        "What is recorded as lacking is lacking in some leader's log.",
+        "lacked(t, i) -> exists u. lacked_by(t, i, u)",
+    ),
+    Conjunct(
+        "LackedByLater",
+        "Only leaders of later terms lack an entry, and their term and the entry's have started.",
+        "lacked_by(t, i, u) -> started(t) & started(u) & t < u & !offered(u, i, t, v)",
+    ),
+    Conjunct(
+        "LackedFromBefore",
+        "The leader recorded as lacking an entry was elected with a log that ends in the entry's term or an older one.",
+        "lacked_by(t, i, u) & offered(u, start(u), s, w) -> s <= t",
+    ),
+    Conjunct(
+        "LackedIsNotAcked",
+        "No voter of the leader that is recorded as lacking an entry has acknowledged it.",
+        "lacked_by(t, i, u) & member(m, voters(u)) & offered(t, i, t, v) -> !acked(m, t, i)",
+    ),
+    Conjunct(
+        "CountedIsNotLacked",
+        "An entry that a leader committed by counting is lacking in no later leader's log.",
+        "i <= counted(t) & offered(t, i, t, v) -> !lacked(t, i)",
     ),
 )
 COMMITMENT: Final = (
@@ -320,6 +322,7 @@ COMMITMENT: Final = (
 GROUPS: Final[dict[str, tuple[Conjunct, ...]]] = {
     "elections": ELECTIONS,
     "logs": LOGS,
+    "configurations": CONFIGURATIONS,
     "completeness": COMPLETENESS,
     "commitment": COMMITMENT,
 }

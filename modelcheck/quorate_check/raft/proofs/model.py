@@ -12,8 +12,9 @@ terms and entries.
 | node   | a server                                                                                         |
 | term   | a term; ordered, with a first one, `zero_term`                                                   |
 | index  | a place in a log; ordered, with a first one, `zero`, which is before all entries                 |
-| value  | what a client wants, or a no-op; `nothing` is what stands at index `zero`                        |
-| quorum | a set of servers that may decide; the only assumption: any two have a `member` in common         |
+| value  | what a client wants, a no-op, or a configuration; `nothing` is what stands at index `zero`        |
+| quorum | a set of servers that may decide                                                                 |
+| config | a configuration: the members, and which quorums decide                                            |
 
 | relation or function | true if (or value), in the terms of spec/quorate_spec/raft |
 | --- | --- |
@@ -43,7 +44,22 @@ terms and entries.
 | `applied(n, i, s, v, t)` | n.applied[i] is (s, v): committed when the leader of t counted it or something behind it |
 | `knows(n, i, t)` | n so learnt that index i is committed, and no crash has lost the step |
 | `disk_knows(n, i, t)` | the same, before its disk stalled; no row unless `stalled(n)` |
-| `hopeless(t, i)` | no quorum can ever have acknowledged index i in term t: each has a server that left t first |
+| `decides(q, c)` | q contains a quorum of c: quorums of `adjacent` configurations have a member in common |
+| `meets(p, q)` | p and q have a member in common |
+| `adjacent(c, d)` | every quorum of c has a server in common with every quorum of d |
+| `leaves(c, d)` | c is joint, and d is the single configuration that ends the joint phase |
+| `belongs(n, c)` | n is a member of c |
+| `changes(v)` | v is a configuration, which begins with an entry of this value |
+| `configuration(v)` | that configuration; that of `nothing` is the one of an empty log |
+| `start(t)` | the length of the log with which t's leader was elected |
+| `base(t)` | the index of the latest configuration in that log |
+| `electorate(t)` | that configuration: a quorum of it voted for the leader |
+| `change(t)` | the index of the latest configuration in the log of t's leader |
+| `latest(t)` | that configuration |
+| `counters(t)` | the configuration of which `holders(t)` is a quorum |
+| `early(t)` | t's leader ended a joint phase before it had committed an entry of its term |
+| `lacked(t, i)` | t has started, and the leader of some later term has no entry of term t at i |
+| `lacked_by(t, i, u)` | u is such a term, recorded when its leader, or that of t, was elected |
 
 A disk has what the memory has, until it stalls. Then it keeps what it had, until a crash makes that the memory.
 Messages that report `voted`, `stood` or `acked` wait for the disk, so these relations contain only what a disk had; and
@@ -58,8 +74,16 @@ send any part of its log), commit_index (a server applies the entries that it kn
 again after a restart), snapshot_index (a log is the same whether its beginning is compacted or not) and rounds of reads
 (which change nothing else; nothing is proved of reads either).
 
-The sorts are *stratified*: wherever a sentence says "for each x there is a y", the sort of y comes later than that of x
-in the order term, quorum | index, node, value. Then finitely many instances suffice, and z3 always decides.
+The only assumptions about configurations are the axioms below; proofs/quorums.py proves them for majorities: of
+configurations that differ by one voter, and of joint ones. Which members a change is to is the operator's choice.
+
+The sorts are *stratified*, but for the sentences in UNSTRATIFIED: wherever a sentence says "for each x there is a y",
+the sort of y comes later than that of x in the order term, quorum | index, node, value, config. Then finitely many
+instances suffice, and z3 always decides. With the others it may give no answer; the answers that it gives are right.
+
+`lacked` and `lacked_by` are records that no guard reads: actions.py adds to them when a leader is elected. `GHOSTS`
+has what they contain in an explored state: a tie evaluates the sentences with the largest tables that `lacked_by` can
+be, and so checks that some record makes them true.
 """
 
 from __future__ import annotations
@@ -69,13 +93,19 @@ from typing import Final
 from quorate_check.proofs.logic.evaluating import Evaluation
 from quorate_check.proofs.logic.formulas import Formula, Vocabulary, parse
 
-STRATA: Final = ("term", "index", "quorum", "node", "value")
+STRATA: Final = ("term", "index", "quorum", "node", "value", "config")
 
 VOCABULARY: Final = Vocabulary(
     sorts=STRATA,
     ordered=("term", "index"),
     relations={
         "member": ("node", "quorum"),
+        "meets": ("quorum", "quorum"),
+        "decides": ("quorum", "config"),
+        "belongs": ("node", "config"),
+        "adjacent": ("config", "config"),
+        "leaves": ("config", "config"),
+        "changes": ("value",),
         "current": ("node", "term"),
         "stalled": ("node",),
         "left": ("node", "term"),
@@ -97,8 +127,9 @@ VOCABULARY: Final = Vocabulary(
         "applied": ("node", "index", "term", "value", "term"),
         "knows": ("node", "index", "term"),
         "disk_knows": ("node", "index", "term"),
-        "hopeless": ("term", "index"),
-        "hopeless_after": ("term", "index"),  # `hopeless` after a step
+        "early": ("term",),
+        "lacked": ("term", "index"),
+        "lacked_by": ("term", "index", "term"),
     },
     functions={
         "leader": ("term", "node"),
@@ -106,6 +137,13 @@ VOCABULARY: Final = Vocabulary(
         "holders": ("term", "quorum"),
         "reach": ("term", "index"),
         "counted": ("term", "index"),
+        "start": ("term", "index"),
+        "base": ("term", "index"),
+        "electorate": ("term", "config"),
+        "change": ("term", "index"),
+        "latest": ("term", "config"),
+        "counters": ("term", "config"),
+        "configuration": ("value", "config"),
     },
     constants={"zero_term": "term", "zero": "index", "nothing": "value"},
 )
@@ -113,14 +151,47 @@ VOCABULARY: Final = Vocabulary(
 NOTHING: Final = "nothing"
 EVALUATION: Final = Evaluation(VOCABULARY, {"zero_term": 0, "zero": 0, "nothing": NOTHING})
 
-INTERSECT: Final = "forall p. forall q. exists n. member(n, p) & member(n, q)"
+INTERSECT: Final = "meets(p, q) -> exists n. member(n, p) & member(n, q)"
 AXIOMS: Final[dict[str, str]] = {
     "zero_term is the first term": "zero_term <= t",
     "zero is the first index": "zero <= i",
-    "any two quorums have a member in common": INTERSECT,
+    "any two quorums of adjacent configurations meet": "decides(p, c) & decides(q, d) & adjacent(c, d) -> meets(p, q)",
+    "two quorums that meet have a member in common": INTERSECT,
+    "a configuration is adjacent to itself": "adjacent(c, c)",
+    "adjacency has no direction": "adjacent(c, d) -> adjacent(d, c)",
+    "before all entries stands a configuration": "changes(nothing)",
+    "that isn't joint": "!leaves(configuration(nothing), d)",
+    "a joint phase ends with one configuration": "leaves(c, d) & leaves(c, e) -> d = e",
+    "which isn't joint": "leaves(c, d) -> !leaves(d, e)",
+    "and which is adjacent to the joint one": "leaves(c, d) -> adjacent(c, d)",
+    "each quorum of the joint one has one of its own": "leaves(c, d) & decides(q, c) -> decides(q, d)",
 }
-DEFINITIONS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
-    "hopeless": (("t", "i"), "forall q. exists m. member(m, q) & left(m, t) & !acked(m, t, i)"),
+UNSTRATIFIED: Final = frozenset(
+    {
+        "StartIsThere",
+        "BaseIsThere",
+        "ChangeIsThere",
+        "NeighboursAreAdjacent",
+        "JointThenFinal",
+        "ReplacedIsCounted",
+        "ReplacedIsCommitted",
+        "ElectorateCounted",
+        "EarlyIsCommitted",
+        "CountersAreNeighbours",
+        "LackedByOne",
+    }
+)
+FIXED: Final = frozenset({"leaves", "meets", "member", "decides", "belongs", "adjacent", "changes"})
+GHOSTS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
+    "lacked": (("t", "i"), "started(t) & exists u. started(u) & t < u & forall v. !offered(u, i, t, v)"),
+    "lacked_by": (
+        ("t", "i", "u"),
+        (
+            "started(t) & started(u) & t < u & (forall v. !offered(u, i, t, v))"
+            " & (forall s, w. offered(u, start(u), s, w) -> s <= t)"
+            " & (forall m, v. member(m, voters(u)) & offered(t, i, t, v) -> !acked(m, t, i))"
+        ),
+    ),
 }
 INITIAL: Final[dict[str, str]] = {
     "current": "current(n, t) <-> t = zero_term",
@@ -144,6 +215,9 @@ INITIAL: Final[dict[str, str]] = {
     "matched": "!matched(n, m, i)",
     "counted": "counted(t) = zero",
     "applied": "!applied(n, i, s, v, t)",
+    "early": "!early(t)",
+    "lacked": "!lacked(t, i)",
+    "lacked_by": "!lacked_by(t, i, u)",
     "knows": "!knows(n, i, t)",
     "disk_knows": "!disk_knows(n, i, t)",
 }

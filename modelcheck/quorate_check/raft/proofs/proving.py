@@ -11,15 +11,27 @@ from typing import Final
 
 import z3
 
-from quorate_check.proofs.logic.formulas import Atom, Equal, Formula, Iff, Not, Or, Var, symbols
-from quorate_check.proofs.logic.rewriting import Update, afterwards, rename
+from quorate_check.proofs.logic.formulas import (
+    AtMost,
+    Atom,
+    Equal,
+    Formula,
+    Iff,
+    Not,
+    Or,
+    Var,
+    symbols,
+)
+from quorate_check.proofs.logic.rewriting import afterwards, rename
 from quorate_check.proofs.obligation import Sentences
 from quorate_check.raft.proofs import model
 from quorate_check.raft.proofs.actions import Action
-from quorate_check.raft.proofs.invariant import INVARIANT, Conjunct
+from quorate_check.raft.proofs.conjunct import Conjunct
+from quorate_check.raft.proofs.invariant import INVARIANT
 from quorate_check.raft.proofs.language import LANGUAGE
+from quorate_check.raft.proofs.lemmas import GENERAL, LEMMAS, USES, Least
 from quorate_check.raft.proofs.model import VOCABULARY, formula
-from quorate_check.raft.proofs.reasons import LEMMAS, REASONS
+from quorate_check.raft.proofs.reasons import REASONS
 
 FOLLOWS: Final = "follows"
 BY_NAME: Final = {conjunct.name: conjunct for conjunct in INVARIANT}
@@ -50,8 +62,6 @@ def background(assumptions: Assumptions) -> Iterator[tuple[str, z3.BoolRef]]:
         yield f"the orders of terms and indexes are total ({number})", sentence
     for sentence, text in assumptions.axioms.items():
         yield sentence, LANGUAGE.closed(formula(text))
-    for name, (places, text) in model.DEFINITIONS.items():
-        yield f"what {name} means", LANGUAGE.closed(Iff(Atom(name, tuple(map(Var, places))), formula(text)))
     for name in assumptions.conjuncts:
         yield f"{name} before", LANGUAGE.closed(renamed_apart(BY_NAME[name].formula))
 
@@ -67,31 +77,18 @@ def consequence(conjunct: Conjunct, assumptions: Assumptions) -> Sentences:
     return dict(background(assumptions)) | {"not so": z3.Not(LANGUAGE.closed(conjunct.formula))}
 
 
-def changes(action: Action) -> tuple[dict[str, Update], dict[str, z3.BoolRef]]:
-    """Return all symbols that an action changes, including those defined by others, and these definitions."""
-    updates, sentences = dict(action.changes), dict[str, z3.BoolRef]()
-    for name, (places, text) in model.DEFINITIONS.items():
-        body = formula(text)
-        if symbols(body) & set(updates):
-            after = f"{name}_after"
-            meaning = Iff(Atom(after, tuple(Var(f"_{p}") for p in places)), afterwards(renamed_apart(body), updates))
-            sentences[f"what {name} means afterwards"] = LANGUAGE.closed(meaning, action.sorts)
-            updates[name] = Update(places, Atom(after, tuple(map(Var, places))))
-    return updates, sentences
-
-
 def touches(action: Action, conjunct: Conjunct) -> bool:
     """Whether the action changes a table that the conjunct names."""
-    return bool(symbols(conjunct.formula) & set(changes(action)[0]))
+    return bool(symbols(conjunct.formula) & set(action.changes))
 
 
 def consecution(action: Action, conjunct: Conjunct, assumptions: Assumptions, *, lemmas: bool = True) -> Sentences:
     """Return sentences that no step satisfies, if the action keeps the conjunct true."""
-    updates, sentences = changes(action)
-    sentences = dict(background(assumptions)) | sentences | guard(action)
-    for lemma in LEMMAS.get(action.name, {}) if lemmas else ():
+    sentences = dict(background(assumptions)) | guard(action)
+    used = (*GENERAL.get(action.name, ()), *USES.get(action.name, {}).get(conjunct.name, ()))
+    for lemma in used if lemmas else ():
         sentences[lemma] = LANGUAGE.closed(formula(lemma), action.sorts)
-    after = afterwards(renamed_apart(conjunct.formula), updates)
+    after = afterwards(renamed_apart(conjunct.formula), action.changes)
     return sentences | {f"{conjunct.name} isn't true afterwards": z3.Not(LANGUAGE.closed(after, action.sorts))}
 
 
@@ -105,30 +102,43 @@ def guard(action: Action) -> dict[str, z3.BoolRef]:
 
 def lemma(action: Action, text: str, assumptions: Assumptions) -> Sentences:
     """Return sentences that no step satisfies, if the guard of the action implies `text`."""
-    negation = z3.Not(LANGUAGE.closed(formula(text), action.sorts))
-    return dict(background(assumptions)) | guard(action) | {"not so": negation}
+    which = LEMMAS[action.name][text]
+    claim, fixed = formula(text), dict(action.sorts) | dict(which.about)
+    earlier = {each: LANGUAGE.closed(formula(each), action.sorts) for each in which.lemmas}
+    if which.induction:
+        u = which.induction
+        smaller = rename(claim, lambda name: f"_{name}" if name == u else name)
+        hypothesis = Or((AtMost(Var(u), Var(f"_{u}")), smaller))
+        earlier["induction"] = LANGUAGE.closed(hypothesis, fixed)
+    for least in which.least:
+        earlier[f"least {least.name}"] = _least(least, fixed)
+    negation = z3.Not(LANGUAGE.closed(claim, fixed))
+    return dict(background(assumptions)) | guard(action) | earlier | {"not so": negation}
+
+
+def _least(least: Least, fixed: Mapping[str, str]) -> z3.BoolRef:
+    """Return the sentence that no number has the property, or `least.name` is the least that has it."""
+    has = formula(least.text)
+    other = rename(has, lambda name: "_other" if name == least.name else name)
+    none = LANGUAGE.closed(Not(other), fixed)
+    sorts = {**fixed, least.name: least.sort}
+    is_first = LANGUAGE.closed(Or((Not(other), AtMost(Var(least.name), Var("_other")))), sorts)
+    return z3.Or(none, z3.And(LANGUAGE.closed(has, sorts), is_first))
 
 
 def persistence(action: Action, text: str, assumptions: Assumptions) -> Sentences:
     """Return sentences that no step satisfies, if `text`, once true, is still true after the action."""
-    updates, sentences = changes(action)
     fact = renamed_apart(formula(text))
-    before_not_after = Or((Not(fact), afterwards(fact, updates)))
-    sentences = dict(background(assumptions)) | sentences | guard(action)
-    for each in LEMMAS.get(action.name, {}):
+    before_not_after = Or((Not(fact), afterwards(fact, action.changes)))
+    sentences = dict(background(assumptions)) | guard(action)
+    for each in GENERAL.get(action.name, ()):
         sentences[each] = LANGUAGE.closed(formula(each), action.sorts)
     return sentences | {"not so": z3.Not(LANGUAGE.closed(before_not_after, action.sorts))}
 
 
 def frame(action: Action, table: str, assumptions: Assumptions) -> Sentences:
     """Return sentences that no step satisfies, if the action changes only the rows of its own server."""
-    updates, sentences = changes(action)
     places = tuple(Var(f"_{number}") for number in range(len(VOCABULARY.relations[table])))
     row = Atom(table, places)
-    unchanged = Or((Equal(places[0], Var("n")), Iff(row, afterwards(row, updates))))
-    return (
-        dict(background(assumptions))
-        | sentences
-        | guard(action)
-        | {"not so": z3.Not(LANGUAGE.closed(unchanged, action.sorts))}
-    )
+    unchanged = Or((Equal(places[0], Var("n")), Iff(row, afterwards(row, action.changes))))
+    return dict(background(assumptions)) | guard(action) | {"not so": z3.Not(LANGUAGE.closed(unchanged, action.sorts))}

@@ -1,6 +1,6 @@
-"""The conjuncts that each proof uses, and the lemmas about an action that are proved first.
+"""The conjuncts that each proof uses.
 
-z3 decides each of these questions from the whole invariant as well, but faster from fewer conjuncts. The lists serve
+z3 decides most of these questions from the whole invariant as well, but faster from fewer conjuncts. The lists serve
 only speed: a list that doesn't suffice makes its proof fail. A proof without a list uses all conjuncts.
 """
 
@@ -9,33 +9,90 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-LEMMAS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    # A lemma follows from the guard of its action and from these conjuncts.
-    "become_leader": {
-        "!started(t)": (
-            "VotesOnce",
-            "CandidateStood",
-            "CountsVoters",
-            "VotersElected",
-            "StartedIsLed",
-            "CandidateHasNotLed",
-        )
-    },
+# Of a leader that appends any entry,
+APPENDED: Final = {
+    "LaterElectoratesMeet": "LaterElectoratesMeet StartIsThere OffersWithinReach LeaderOffersItsLog",
+    "ChangeIsThere": "ChangeIsThere BaseIsThere StartIsThere OffersWithinReach LeaderOffersItsLog",
+    "OwnAfterStart": "OwnAfterStart OffersWithinReach LeadsItsTerm LedIsStarted LeaderOffersItsLog StartIsThere",
+    "BaseIsLatest": "BaseIsLatest BaseIsThere OffersWithinReach LeaderOffersItsLog StartIsThere",
+    "ElectorateCounted": "ElectorateCounted",
+    "LackedByLater": "LackedByLater",
+    "LackedFromBefore": "LackedFromBefore StartIsThere OffersWithinReach LeaderOffersItsLog LackedByLater",
+    "LackedIsNotAcked": "LackedIsNotAcked LeaderOffersItsLog AcksInItsTerm",
+    "CountedIsNotLacked": "CountedIsNotLacked CountedIsItsOwn OffersWithinReach LeaderOffersItsLog",
+    "LogsStartAlike": "LogsStartAlike",
+    "LogEndsOnce": "LogEndsOnce",
+    "LogEndsThere": "LogEndsThere",
+    "OffersOnce": "OffersOnce OffersWithinReach LeaderOffersItsLog",
+    "OffersNoNewer": "OffersNoNewer",
+    "OffersWithinReach": "OffersWithinReach LeaderOffersItsLog",
+    "NoOfferBeforeStart": "LeadsItsTerm LedIsStarted NoOfferBeforeStart",
+    "EntriesAreOfStarted": "OneCurrentTerm LeadsItsTerm LedIsStarted EntriesAreOfStarted",
+    "OffersAreOfStarted": "LeadsItsTerm LedIsStarted OffersAreOfStarted",
+    "LogsAreLikeTheirLeaders": "LogEndsThere OffersWithinReach LogsAreLikeTheirLeaders LeaderOffersItsLog",
+    "DisksAreLikeTheirLeaders": "LogEndsThere DisksAreLikeTheirLeaders LeaderOffersItsLog",
+    "OffersAreLikeTheirLeaders": "OffersWithinReach OffersAreLikeTheirLeaders LeaderOffersItsLog",
+    "LeaderOffersItsLog": "OneCurrentTerm ElectionSafety LeadsItsTerm LeaderOffersItsLog",
+    "AcksInItsTerm": "LeadsItsTerm LedIsStarted LeaderOffersItsLog AcksInItsTerm",
+    "AckedIsThere": "OneCurrentTerm LeadsItsTerm LeaderOffersItsLog AcksInItsTerm AckedIsThere",
+    "AcksAreDurable": "LeaderOffersItsLog AcksInItsTerm AcksAreDurable",
+    "StandsWithItsLog": "OneCurrentTerm CandidateInItsTerm LeadsItsTerm CandidateHasNotLed StandsWithItsLog",
+    "AckedIsKept": "LeftIsOlder LeadsItsTerm LeaderOffersItsLog AcksInItsTerm AckedIsKept",
+    "AckedIsKeptOnDisk": "LeaderOffersItsLog AcksInItsTerm AckedIsKeptOnDisk",
+    "VotesForTheComplete": "OneCurrentTerm LeftIsOlder LeftForGood VotesInItsTerm CandidateInItsTerm LeadsItsTerm "
+    "LogEndsOnce LeaderOffersItsLog AcksInItsTerm VotesForTheComplete",
+    "LaterLeadersHaveIt": "LaterLeadersHaveIt",
+    "CountedIsItsOwn": "CountedIsItsOwn",
+    "AppliedWasCounted": "AppliedWasCounted",
+    "KnownStays": "LeadsItsTerm LedIsStarted LogsStartAlike OffersWithinReach LeaderOffersItsLog CountedIsItsOwn "
+    "CountedStays KnownStays",
+    "KnownIsDurable": "LogsStartAlike OffersWithinReach LeaderOffersItsLog CountedIsItsOwn KnownIsDurable",
 }
-
+# a configuration;
+CONFIGURED: Final = {
+    "JointThenFinal": "JointThenFinal OffersWithinReach LeaderOffersItsLog OffersOnce LeadsItsTerm LedIsStarted "
+    "ChangeIsThere ChangeIsLatest",
+    "ReplacedIsCommitted": "ReplacedIsCommitted ChangeIsThere ChangeIsLatest OffersWithinReach LeaderOffersItsLog "
+    "LeadsItsTerm LedIsStarted",
+    "ChangeIsLatest": "ChangeIsLatest OffersWithinReach LeaderOffersItsLog",
+    "NeighboursAreAdjacent": "NeighboursAreAdjacent OffersWithinReach LeaderOffersItsLog OffersOnce LeadsItsTerm "
+    "LedIsStarted ChangeIsThere ChangeIsLatest",
+    "HoldersDecide": "HoldersDecide CountedIsItsOwn OffersWithinReach LeaderOffersItsLog",
+    "CountersAreNeighbours": "CountersAreNeighbours HoldersDecide OffersOnce CountedIsItsOwn OffersWithinReach "
+    "LeaderOffersItsLog ChangeIsThere ChangeIsLatest",
+    "LaterElectorates": "LaterElectorates StartIsThere OffersWithinReach LeaderOffersItsLog",
+}
+# of a server that acknowledges.
+ACKNOWLEDGED: Final = {
+    "ElectorateCounted": "ElectorateCounted",
+    "LackedIsNotAcked": "LackedIsNotAcked LackedByLater VotesInItsTerm LeftIsOlder VotersElected StartedIsLed",
+    "CandidateInItsTerm": "CandidateInItsTerm",
+    "CountsVoters": "CountsVoters",
+    "CandidateHasNotLed": "CandidateHasNotLed",
+    "AcksInItsTerm": "LeftIsOlder OffersWithinReach AcksInItsTerm",
+    "AcksAllBefore": "AcksAllBefore",
+    "AcksAreDurable": "AcksAreDurable",
+    "MatchedIsAcked": "MatchedIsAcked",
+    "StandsWithItsLog": "StandsWithItsLog",
+    "AckedIsKeptOnDisk": "LeftIsOlder OffersNoNewer AckedIsKeptOnDisk",
+    "VotesForTheComplete": "LeftIsOlder LeftForGood VotesInItsTerm VotesForTheComplete",
+    "CountedIsHeld": "CountedIsHeld",
+    "AppliedWasCounted": "LeftIsOlder LogsAreLikeTheirLeaders OffersAreLikeTheirLeaders CountedStays AppliedWasCounted",
+    "KnownStays": "OneCurrentTerm LogsAreLikeTheirLeaders OffersAreLikeTheirLeaders CountedStays KnownStays",
+}
 REASONS: Final[Mapping[str, Mapping[str, str]]] = {
     "follows": {
-        "StartLeavesBehind": "VotesInItsTerm VotersElected StartedIsLed",
-        "ElectionSafety": "VotesOnce VotersElected",
+        "ElectionSafety": "VotesOnce VotersElected LedIsStarted VotersDecide",
         "OneEntry": "OffersOnce LogsAreLikeTheirLeaders",
         "LogMatching": "LogsAreLikeTheirLeaders",
-        "CountedStays": "LogsStartAlike OffersAreLikeTheirLeaders LaterLeadersHaveIt CountedIsHeld CountedIsItsOwn",
+        "CountedStays": "LogsStartAlike OffersAreLikeTheirLeaders OffersOnce LaterLeadersHaveIt HoldersDecide "
+        "CountedIsItsOwn CountedIsNotLacked",
         "AppliedStays": "LogsStartAlike NoOfferBeforeStart OffersAreLikeTheirLeaders CountedIsItsOwn CountedStays "
         "AppliedWasCounted KnownStays",
         "CommittedIsDurable": "LogsAreLikeTheirLeaders DisksAreLikeTheirLeaders AckedIsKept AckedIsKeptOnDisk "
-        "CountedIsHeld CountedIsItsOwn",
+        "CountedIsHeld CountedIsItsOwn CountedIsNotLacked",
         "LeaderCompleteness": "LeadsItsTerm LedIsStarted LeaderOffersItsLog CountedStays AppliedWasCounted",
-        "StateMachineSafety": "LogsStartAlike OffersOnce AcksInItsTerm CountedIsHeld CountedStays AppliedWasCounted",
+        "StateMachineSafety": "LogsStartAlike OffersOnce HoldersDecide CountedStays AppliedWasCounted",
     },
     "timeout": {
         "OneCurrentTerm": "OneCurrentTerm",
@@ -57,11 +114,8 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "AckedIsThere": "LeftIsOlder AcksInItsTerm AckedIsThere",
         "AcksAreDurable": "AcksAreDurable",
         "StandsWithItsLog": "LeftIsOlder VotesInItsTerm CandidateStood StandsWithItsLog",
-        "AckedIsKept": "LeftIsOlder AckedIsKept",
-        "AckedIsKeptOnDisk": "AckedIsKeptOnDisk",
         "VotesForTheComplete": "OneCurrentTerm LeftIsOlder LeftForGood VotesInItsTerm CandidateInItsTerm "
         "CandidateStood AckedIsKept VotesForTheComplete",
-        "LaterLeadersHaveIt": "LeftIsOlder LeftForGood LaterLeadersHaveIt",
         "KnownStays": "KnownStays",
         "KnownIsDurable": "KnownIsDurable",
     },
@@ -74,12 +128,29 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "VotersElected": "VotersElected",
         "LeadersVoted": "LeadersVoted",
         "VotesForTheComplete": "LogEndsThere OffersNoNewer EntriesAreOfStarted LogsAreLikeTheirLeaders "
-        "OffersAreLikeTheirLeaders StandsWithItsLog AckedIsKept VotesForTheComplete LaterLeadersHaveIt",
+        "OffersAreLikeTheirLeaders StandsWithItsLog AcksInItsTerm AckedIsKept VotesForTheComplete LaterLeadersHaveIt",
     },
     "hear_vote": {
         "CountsVoters": "OneCurrentTerm CandidateInItsTerm CountsVoters",
     },
     "become_leader": {
+        "ChangeIsLatest": "ChangeIsLatest OneEntry",
+        "BaseIsLatest": "BaseIsLatest OneEntry",
+        "NeighboursAreAdjacent": "NeighboursAreAdjacent LogsAreLikeTheirLeaders LogEndsThere",
+        "ElectorateCounted": "ElectorateCounted HoldersDecide",
+        "JointThenFinal": "JointThenFinal LogsAreLikeTheirLeaders LogEndsThere",
+        "ReplacedIsCommitted": "ReplacedIsCommitted LogsAreLikeTheirLeaders LogEndsThere CandidateLogIsOlder",
+        "CountsBeforeChanges": "CountsBeforeChanges EarlyIsCommitted",
+        "EarlyIsCommitted": "EarlyIsCommitted",
+        "LaterElectoratesMeet": "LaterElectoratesMeet OneEntry OffersAreOfStarted FirstIsNotLed",
+        "LackedByOne": "LackedByOne",
+        "LackedByLater": "LackedByLater CandidateLogIsOlder OffersAreOfStarted FirstIsNotLed",
+        "LackedFromBefore": "LackedFromBefore LackedByLater OneEntry LogEndsThere LogsAreLikeTheirLeaders "
+        "OffersAreLikeTheirLeaders OffersNoNewer EntriesAreOfStarted LaterLeadersHaveIt",
+        "LackedIsNotAcked": "LackedIsNotAcked LackedByLater CandidateStood CountsVoters CandidateInItsTerm "
+        "CandidateLogIsOlder VotesForTheComplete",
+        "CountedIsNotLacked": "CountedIsNotLacked CandidateLogIsOlder HoldersDecide",
+        "LaterElectorates": "LaterElectorates OneEntry OffersAreOfStarted FirstIsNotLed",
         "CandidateInItsTerm": "CandidateInItsTerm",
         "CountsVoters": "CountsVoters",
         "VotersElected": "CandidateStood CountsVoters VotersElected LedIsStarted",
@@ -113,90 +184,62 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "VotesForTheComplete",
         "LaterLeadersHaveIt": "VotesInItsTerm CandidateStood CountsVoters LogsAreLikeTheirLeaders VotesForTheComplete "
         "LaterLeadersHaveIt",
-        "CountedIsItsOwn": "AcksInItsTerm CountedIsHeld CountedIsItsOwn",
+        "CountedIsItsOwn": "HoldersDecide CountedIsItsOwn",
         "AppliedWasCounted": "LogsStartAlike NoOfferBeforeStart AppliedWasCounted",
         "KnownStays": "LogsStartAlike NoOfferBeforeStart LogsAreLikeTheirLeaders CountedIsItsOwn KnownStays",
         "KnownIsDurable": "LogsStartAlike NoOfferBeforeStart CountedIsItsOwn KnownIsDurable",
     },
     "client_request": {
-        "LogsStartAlike": "LogsStartAlike",
-        "LogEndsOnce": "LogEndsOnce",
-        "LogEndsThere": "LogEndsThere",
-        "OffersOnce": "OffersOnce OffersWithinReach LeaderOffersItsLog",
-        "OffersNoNewer": "OffersNoNewer",
-        "OffersWithinReach": "OffersWithinReach LeaderOffersItsLog",
-        "NoOfferBeforeStart": "LeadsItsTerm LedIsStarted NoOfferBeforeStart",
-        "EntriesAreOfStarted": "OneCurrentTerm LeadsItsTerm LedIsStarted EntriesAreOfStarted",
-        "OffersAreOfStarted": "LeadsItsTerm LedIsStarted OffersAreOfStarted",
-        "LogsAreLikeTheirLeaders": "LogEndsThere OffersWithinReach LogsAreLikeTheirLeaders LeaderOffersItsLog",
-        "DisksAreLikeTheirLeaders": "LogEndsThere DisksAreLikeTheirLeaders LeaderOffersItsLog",
-        "OffersAreLikeTheirLeaders": "OffersWithinReach OffersAreLikeTheirLeaders LeaderOffersItsLog",
-        "LeaderOffersItsLog": "OneCurrentTerm ElectionSafety LeadsItsTerm LeaderOffersItsLog",
-        "AcksInItsTerm": "LeadsItsTerm LedIsStarted LeaderOffersItsLog AcksInItsTerm",
-        "AckedIsThere": "OneCurrentTerm LeadsItsTerm LeaderOffersItsLog AcksInItsTerm AckedIsThere",
-        "AcksAreDurable": "LeaderOffersItsLog AcksInItsTerm AcksAreDurable",
-        "StandsWithItsLog": "OneCurrentTerm CandidateInItsTerm LeadsItsTerm CandidateHasNotLed StandsWithItsLog",
-        "AckedIsKept": "LeftIsOlder LeadsItsTerm LeaderOffersItsLog AcksInItsTerm AckedIsKept",
-        "AckedIsKeptOnDisk": "LeaderOffersItsLog AcksInItsTerm AckedIsKeptOnDisk",
-        "VotesForTheComplete": "OneCurrentTerm LeftIsOlder LeftForGood VotesInItsTerm CandidateInItsTerm LeadsItsTerm "
-        "LogEndsOnce LeaderOffersItsLog AcksInItsTerm VotesForTheComplete",
-        "LaterLeadersHaveIt": "LeftIsOlder StartLeavesBehind LeadsItsTerm LeaderOffersItsLog AcksInItsTerm "
-        "LaterLeadersHaveIt",
-        "CountedIsItsOwn": "CountedIsItsOwn",
-        "AppliedWasCounted": "AppliedWasCounted",
-        "KnownStays": "LeadsItsTerm LedIsStarted LogsStartAlike OffersWithinReach LeaderOffersItsLog CountedIsItsOwn "
-        "CountedStays KnownStays",
-        "KnownIsDurable": "LogsStartAlike OffersWithinReach LeaderOffersItsLog CountedIsItsOwn KnownIsDurable",
+        **APPENDED,
+    },
+    "change": {
+        **APPENDED,
+        **CONFIGURED,
+        "CountsBeforeChanges": "CountsBeforeChanges",
+        "ReplacedIsCounted": "ReplacedIsCounted OffersWithinReach LeaderOffersItsLog OffersOnce CountedIsHeld "
+        "HoldersDecide AcksAllBefore ChangeIsThere ChangeIsLatest",
+    },
+    "leave_early": {
+        **APPENDED,
+        **CONFIGURED,
+        "EarlyIsCommitted": "EarlyIsCommitted BaseIsThere BaseIsLatest ChangeIsLatest CountsBeforeChanges LeadsItsTerm "
+        "LedIsStarted",
+        "CountsBeforeChanges": "CountsBeforeChanges LeadsItsTerm LedIsStarted BaseIsThere BaseIsLatest ChangeIsThere "
+        "ChangeIsLatest",
+        "ReplacedIsCounted": "OwnAfterStart BaseIsThere StartIsThere ReplacedIsCounted OffersWithinReach "
+        "LeaderOffersItsLog OffersOnce CountedIsHeld HoldersDecide AcksAllBefore ChangeIsThere ChangeIsLatest",
     },
     "append_keep": {
-        "CandidateInItsTerm": "CandidateInItsTerm",
-        "CountsVoters": "CountsVoters",
-        "CandidateHasNotLed": "CandidateHasNotLed",
-        "AcksInItsTerm": "LeftIsOlder OffersWithinReach AcksInItsTerm",
-        "AcksAllBefore": "AcksAllBefore",
+        **ACKNOWLEDGED,
         "AckedIsThere": "LogsAreLikeTheirLeaders OffersAreLikeTheirLeaders AckedIsThere",
-        "AcksAreDurable": "AcksAreDurable",
-        "MatchedIsAcked": "MatchedIsAcked",
-        "StandsWithItsLog": "StandsWithItsLog",
         "AckedIsKept": "LeftIsOlder LogsAreLikeTheirLeaders OffersAreLikeTheirLeaders AckedIsKept",
-        "AckedIsKeptOnDisk": "LeftIsOlder OffersNoNewer AckedIsKeptOnDisk",
-        "VotesForTheComplete": "LeftIsOlder LeftForGood VotesInItsTerm VotesForTheComplete",
-        "LaterLeadersHaveIt": "LeftIsOlder OffersNoNewer LaterLeadersHaveIt",
-        "CountedIsHeld": "CountedIsHeld",
-        "AppliedWasCounted": "LeftIsOlder LogsAreLikeTheirLeaders OffersAreLikeTheirLeaders CountedStays "
-        "AppliedWasCounted",
-        "KnownStays": "OneCurrentTerm LogsAreLikeTheirLeaders OffersAreLikeTheirLeaders CountedStays KnownStays",
     },
     "append_replace": {
-        "CandidateInItsTerm": "CandidateInItsTerm",
-        "CountsVoters": "CountsVoters",
-        "CandidateHasNotLed": "CandidateHasNotLed",
+        **ACKNOWLEDGED,
         "LogsStartAlike": "LogsStartAlike",
         "LogEndsOnce": "LogEndsOnce",
         "LogEndsThere": "LogEndsThere",
         "EntriesAreOfStarted": "OneCurrentTerm OffersNoNewer EntriesAreOfStarted OffersAreOfStarted",
         "LogsAreLikeTheirLeaders": "OffersOnce LogsAreLikeTheirLeaders OffersAreLikeTheirLeaders",
         "LeaderOffersItsLog": "OneCurrentTerm LeadsItsTerm LeaderOffersItsLog",
-        "AcksInItsTerm": "LeftIsOlder OffersWithinReach AcksInItsTerm",
-        "AcksAllBefore": "AcksAllBefore",
         "AckedIsThere": "OneCurrentTerm LogsAreLikeTheirLeaders OffersAreLikeTheirLeaders AcksInItsTerm AckedIsThere",
-        "AcksAreDurable": "AcksAreDurable",
-        "MatchedIsAcked": "MatchedIsAcked",
-        "StandsWithItsLog": "StandsWithItsLog",
         "AckedIsKept": "OneCurrentTerm LeftIsOlder LogsAreLikeTheirLeaders OffersAreLikeTheirLeaders AcksInItsTerm "
         "AckedIsKept LaterLeadersHaveIt",
-        "AckedIsKeptOnDisk": "LeftIsOlder OffersNoNewer AckedIsKeptOnDisk",
-        "VotesForTheComplete": "LeftIsOlder LeftForGood VotesInItsTerm VotesForTheComplete",
-        "LaterLeadersHaveIt": "LeftIsOlder OffersNoNewer LaterLeadersHaveIt",
-        "CountedIsHeld": "CountedIsHeld",
-        "AppliedWasCounted": "LeftIsOlder LogsAreLikeTheirLeaders OffersAreLikeTheirLeaders CountedStays "
-        "AppliedWasCounted",
-        "KnownStays": "OneCurrentTerm LogsAreLikeTheirLeaders OffersAreLikeTheirLeaders CountedStays KnownStays",
     },
     "hear_ack": {
         "MatchedIsAcked": "OneCurrentTerm LeadsItsTerm AcksAllBefore MatchedIsAcked",
     },
     "count": {
+        "ElectorateCounted": "ElectorateCounted CountsBeforeChanges BaseIsLatest BaseIsThere ChangeIsThere "
+        "ChangeIsLatest LeaderOffersItsLog LeadsItsTerm LedIsStarted MatchedIsAcked",
+        "LackedIsNotAcked": "LackedIsNotAcked LackedByLater VotesInItsTerm LeftIsOlder VotersElected StartedIsLed "
+        "LeadsItsTerm",
+        "CountedIsNotLacked": "CountedIsNotLacked LackedByOne LackedByLater LackedFromBefore LackedIsNotAcked "
+        "VotersDecide StartIsThere LaterElectorates AcksAllBefore MatchedIsAcked VotesInItsTerm LeftIsOlder "
+        "VotersElected StartedIsLed LeadsItsTerm",
+        "HoldersDecide": "HoldersDecide LeadsItsTerm LedIsStarted",
+        "CountersAreNeighbours": "CountersAreNeighbours NeighboursAreAdjacent ChangeIsThere ChangeIsLatest "
+        "LeadsItsTerm LedIsStarted",
         "AcksInItsTerm": "VotesInItsTerm LeadersVoted LeadsItsTerm LedIsStarted OffersWithinReach "
         "LogsAreLikeTheirLeaders AcksInItsTerm",
         "AcksAllBefore": "AcksAllBefore",
@@ -206,7 +249,6 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "AckedIsKept": "LeftIsOlder LeadsItsTerm EntriesAreOfStarted LogsAreLikeTheirLeaders AckedIsKept",
         "AckedIsKeptOnDisk": "LeftIsOlder LeadsItsTerm EntriesAreOfStarted DisksAreLikeTheirLeaders AckedIsKeptOnDisk",
         "VotesForTheComplete": "LeftIsOlder VotesInItsTerm LeadsItsTerm EntriesAreOfStarted VotesForTheComplete",
-        "LaterLeadersHaveIt": "LeftIsOlder LeadsItsTerm EntriesAreOfStarted LaterLeadersHaveIt",
         "CountedIsHeld": "OffersWithinReach LogsAreLikeTheirLeaders MatchedIsAcked CountedIsHeld",
         "CountedIsItsOwn": "LogsAreLikeTheirLeaders CountedIsItsOwn",
         "AppliedWasCounted": "LeadsItsTerm LogsAreLikeTheirLeaders AppliedWasCounted",
@@ -231,10 +273,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "AcksAreDurable": "AcksAreDurable",
         "MatchedIsAcked": "MatchedIsAcked",
         "StandsWithItsLog": "StandsWithItsLog",
-        "AckedIsKept": "LeftIsOlder AckedIsKept",
-        "AckedIsKeptOnDisk": "AckedIsKeptOnDisk",
         "VotesForTheComplete": "LeftIsOlder VotesForTheComplete",
-        "LaterLeadersHaveIt": "LeftIsOlder LaterLeadersHaveIt",
         "KnownStays": "KnownStays",
         "KnownIsDurable": "KnownIsDurable",
     },

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import combinations
-from typing import Final
+from typing import Any, Final
 
 from quorate_check.proofs.logic.evaluating import Row, Tables
 from quorate_check.raft.proofs.model import NOTHING
+from quorate_check.raft.spec_symmetry import rename_config, rename_entries
 from quorate_spec.raft.messages import (
     AppendEntries,
     AppendEntriesReply,
+    Config,
     Entry,
     InstallSnapshot,
     InstallSnapshotReply,
@@ -19,22 +22,48 @@ from quorate_spec.raft.messages import (
     RequestVote,
     RequestVoteReply,
 )
-from quorate_spec.raft.state import Log, Role, Server, config, has, members_of, on_disk, stalled, term_at
+from quorate_spec.raft.state import (
+    Applied,
+    Log,
+    Role,
+    Server,
+    changes,
+    config,
+    has,
+    is_quorum,
+    last_change,
+    members_of,
+    on_disk,
+    stalled,
+    term_at,
+)
 
 Quorum = frozenset[int]
+MEMBERS: Final = "members"  # the mark of a value that is a configuration
 UNSEEN: Final = "unseen"  # the value of an entry of which a message has only the term
-FUNCTIONS: Final = ("leader", "voters", "holders", "reach", "counted")
+FUNCTIONS: Final = (
+    *("leader", "voters", "holders", "reach", "counted"),
+    *("start", "base", "electorate", "change", "latest", "counters"),
+)
+CONFIGS: Final = ("electorate", "latest", "counters")  # functions whose values are configurations
 
 
 @dataclass(frozen=True, slots=True)
 class Leadership:
-    """A term that a server led: its log, its voters, the index up to which it counted, and the servers it counted."""
+    """A term that a server led: its log, the length that it had at first, and its voters.
+
+    `counted` is the index up to which it counted, `holders` are the servers that it counted, and `counters` is the
+    configuration by which it did.
+    """
 
     term: int
     log: Log
+    start: int
     voters: Quorum
-    counted: int
-    holders: Quorum | None
+    counted: int = 0
+    holders: Quorum | None = None
+    counters: Config | None = None
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +94,7 @@ def rename_past(past: Past, p: tuple[int, ...]) -> Past:
     """
 
     def entry(each: Entry) -> Entry:
-        return Entry(each.term, b"%d" % (p[int(each.value) - 1] + 1)) if isinstance(each.value, bytes) else each
+        return replace(each, value=b"%d" % (p[int(each.value) - 1] + 1)) if isinstance(each.value, bytes) else each
 
     def renamed_quorum(quorum: Quorum) -> Quorum:
         return frozenset(p[i - 1] + 1 for i in quorum)
@@ -73,7 +102,8 @@ def rename_past(past: Past, p: tuple[int, ...]) -> Past:
     leaderships = (
         replace(
             each,
-            log=tuple(map(entry, each.log)),
+            log=rename_entries(tuple(map(entry, each.log)), p),
+            counters=None if each.counters is None else rename_config(each.counters, p),
             voters=renamed_quorum(each.voters),
             holders=None if each.holders is None else renamed_quorum(each.holders),
         )
@@ -95,14 +125,15 @@ def after_step(past: Past, before: Server, after: Server, sent: frozenset[Messag
         if (isinstance(m, AppendEntriesReply) and m.success) or (isinstance(m, InstallSnapshotReply) and m.match_index):
             acknowledgements[m.term] = max(acknowledgements.get(m.term, 0), m.match_index)
     if after.role is Role.LEADER:
-        leadership = leaderships.get(t, Leadership(t, after.log, before.votes_granted, 0, None))
+        leadership = leaderships.get(t, Leadership(t, after.log, len(after.log), before.votes_granted))
         counts = before.role is Role.LEADER and after.commit_index > before.commit_index
         if counts:
             reason, holders = t, holders_of(before, after.commit_index)
-            leadership = replace(leadership, counted=after.commit_index, holders=holders)
+            leadership = replace(leadership, counted=after.commit_index, holders=holders, counters=config(before))
             if after.id in holders:
                 acknowledgements[t] = max(acknowledgements.get(t, 0), after.commit_index)
-        leaderships[t] = replace(leadership, log=after.log)
+        early = leadership.early or (not leadership.counted and bool(changes(after.log[leadership.start :])))
+        leaderships[t] = replace(leadership, log=after.log, early=early)
     new = len(after.applied) - len(past.reasons)
     commitments, disk_commitments = past.commitments, past.disk_commitments
     if stalled(after) and not stalled(before):
@@ -132,7 +163,47 @@ def log_rows(log: Log) -> Iterator[tuple[int, int, Hashable]]:
     """Yield a log's rows, the one before all entries included."""
     yield 0, 0, NOTHING
     for index, entry in enumerate(log, start=1):
-        yield index, entry.term, ("value", entry.value)
+        yield index, entry.term, value_of(entry)
+
+
+def value_of(entry: Entry | Applied) -> Hashable:
+    """Return the value of an entry: a client's, or a configuration."""
+    return ("value", entry.value) if entry.config is None else (MEMBERS, entry.config)
+
+
+def values_in(server: Server, past: Past) -> frozenset[Hashable]:
+    """Return the values of the entries that a server has or had."""
+    disk = () if server.disk is None else server.disk.log
+    logs: tuple[tuple[Entry | Applied, ...], ...] = (
+        *(server.log, disk, server.applied),
+        *(each.log for each in past.leaderships),
+    )
+    return frozenset(value_of(entry) for log in logs for entry in log)
+
+
+def latest_change(server: Server, log: Log) -> tuple[int, Config]:
+    """Return the index of the latest configuration in a log, and the configuration."""
+    index = last_change(log)
+    return index, config(replace(server, log=log))
+
+
+def _leadership_rows(server: Server, each: Leadership) -> dict[str, Hashable]:
+    """Return the values of the functions of a term that a server led."""
+    base, electorate = latest_change(server, each.log[: each.start])
+    change, latest = latest_change(server, each.log)
+    return {
+        "leader": server.id,
+        "voters": each.voters,
+        "reach": len(each.log),
+        "counted": each.counted,
+        "start": each.start,
+        "base": base,
+        "electorate": electorate,
+        "change": change,
+        "latest": latest,
+        "holders": each.holders,
+        "counters": each.counters,
+    }
 
 
 def tables_of(server: Server, past: Past) -> dict[str, frozenset[Row]]:
@@ -142,6 +213,7 @@ def tables_of(server: Server, past: Past) -> dict[str, frozenset[Row]]:
     matched = {(n, m, i) for m in members_of(config(server)) for i in range(1, server.match_of(m) + 1)} if leads else ()
     applied = zip(server.applied, past.reasons, strict=True)
     disk = () if server.disk is None else log_rows(server.disk.log)
+    led = {each.term: _leadership_rows(server, each) for each in past.leaderships}
     # A candidate counts itself at once; the model does if its disk has that vote.
     granted = server.votes_granted if (t, n) in past.votes else server.votes_granted - {n}
     return {
@@ -160,17 +232,17 @@ def tables_of(server: Server, past: Past) -> dict[str, frozenset[Row]]:
         "entry": frozenset((n, *row) for row in log_rows(server.log)),
         "last": frozenset({(n, len(server.log))}),
         "disk_entry": frozenset((n, *row) for row in disk),
+        "early": frozenset((each.term,) for each in past.leaderships if each.early),
         "offered": frozenset((each.term, *row) for each in past.leaderships for row in log_rows(each.log)),
         "acked": frozenset((n, s, j) for s, i in past.acknowledgements for j in range(i + 1)),
         "matched": frozenset(matched),
-        "applied": frozenset((n, i, a.term, ("value", a.value), b) for i, (a, b) in enumerate(applied, start=1)),
+        "applied": frozenset((n, i, a.term, value_of(a), b) for i, (a, b) in enumerate(applied, start=1)),
         "knows": frozenset((n, i, b) for i, b in enumerate(past.commitments, start=1)),
         "disk_knows": frozenset((n, i, b) for i, b in enumerate(past.disk_commitments, start=1)),
-        "leader": frozenset((each.term, n) for each in past.leaderships),
-        "voters": frozenset((each.term, each.voters) for each in past.leaderships),
-        "holders": frozenset((each.term, each.holders) for each in past.leaderships if each.holders is not None),
-        "reach": frozenset((each.term, len(each.log)) for each in past.leaderships),
-        "counted": frozenset((each.term, each.counted) for each in past.leaderships),
+        **{
+            name: frozenset((t, values[name]) for t, values in led.items() if values[name] is not None)
+            for name in FUNCTIONS
+        },
     }
 
 
@@ -206,38 +278,71 @@ def _leader_rows(
     return {"offered": frozenset(offered), "started": frozenset({(m.term,)}), "counted": counted}
 
 
+def single(joint: Config) -> Config:
+    """Return the configuration to which a joint one is left."""
+    return replace(joint, outgoing=frozenset())
+
+
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """All elements of each sort within bounds."""
+    """All elements of each sort within bounds; `founders` is the configuration of an empty log."""
 
     members: tuple[int, ...]
+    founders: Config
     max_term: int
     max_log: int
 
-    def tables(self, each: list[dict[str, frozenset[Row]]]) -> Tables:
-        """Return all tables of a state, from the rows of each server."""
+    def tables(self, each: list[dict[str, frozenset[Row]]], values: Iterable[Hashable] = ()) -> Tables:
+        """Return all tables of a state, from the rows of each server; `values` are values that no row has."""
         quorums = self.quorums()
         tables: Tables = {name: frozenset().union(*(t.get(name, ()) for t in each)) for name in each[0]}
         tables["offered"] = tables.get("offered", frozenset()) | {(t, 0, 0, NOTHING) for t in range(self.max_term + 1)}
-        defaults: dict[str, Hashable] = {"voters": quorums[0], "holders": quorums[0], "leader": self.members[0]}
+        defaults: dict[str, Any] = {
+            "voters": quorums[0],
+            "holders": quorums[0],
+            "leader": self.members[0],
+            **dict.fromkeys(CONFIGS, self.founders),
+        }
         for name in FUNCTIONS:
-            default = defaults.get(name, 0)
-            values = dict.fromkeys(range(self.max_term + 1), default)
+            function: dict[int, Any] = dict.fromkeys(range(self.max_term + 1), defaults.get(name, 0))
             for term, value in sorted(tables.get(name, ()), key=lambda row: row[0]):
-                values[term] = value if isinstance(value, frozenset) else max(value, values[term])
-            tables[name] = values
+                function[term] = max(value, function[term]) if isinstance(value, int) else value
+            tables[name] = function
         commands = {row[3] for name in ("entry", "offered", "applied") for row in tables.get(name, ())}
         return tables | {
             "node": self.members,
             "term": range(self.max_term + 1),
             "index": range(self.max_log + 1),
             "quorum": quorums,
-            "value": sorted({NOTHING} | commands, key=repr),
             "member": frozenset((n, q) for q in quorums for n in q),
+            "meets": frozenset((p, q) for p in quorums for q in quorums if p & q),
+            **self.configured(
+                frozenset({NOTHING, *commands, *values}),
+                frozenset({self.founders, *(c for name in CONFIGS for c in tables[name].values())}),
+            ),
         }
 
     def quorums(self) -> tuple[Quorum, ...]:
-        """Return every majority."""
-        least = len(self.members) // 2 + 1
-        sizes = range(least, len(self.members) + 1)
+        """Return every group of servers."""
+        sizes = range(1, len(self.members) + 1)
         return tuple(frozenset(group) for size in sizes for group in combinations(self.members, size))
+
+    @cache  # noqa: B019 - there are few domains
+    def configured(self, values: frozenset[Hashable], configurations: frozenset[Config]) -> Tables:
+        """Return the tables about values and configurations, and those that values begin or that end joint ones."""
+        configuration_of: dict[Hashable, Config] = {v: v[1] for v in values if isinstance(v, tuple) and v[0] == MEMBERS}
+        present = {*configurations, *configuration_of.values()}
+        configs = sorted(present | {single(c) for c in present if c.outgoing}, key=repr)
+        quorums = self.quorums()
+        decides = frozenset((q, c) for q in quorums for c in configs if is_quorum(q, c))
+        of = {c: [q for q in quorums if (q, c) in decides] for c in configs}
+        return {
+            "value": sorted(values, key=repr),
+            "config": configs,
+            "changes": frozenset({(NOTHING,), *((v,) for v in configuration_of)}),
+            "configuration": {v: configuration_of.get(v, self.founders) for v in values},
+            "decides": decides,
+            "adjacent": frozenset((c, d) for c in configs for d in configs if all(p & q for p in of[c] for q in of[d])),
+            "leaves": frozenset((c, d) for c in configs for d in configs if c.outgoing and d == single(c)),
+            "belongs": frozenset((n, c) for c in configs for n in members_of(c)),
+        }

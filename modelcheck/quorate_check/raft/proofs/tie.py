@@ -21,8 +21,8 @@ from functools import partial
 from typing import Any, Final
 
 from quorate_check import engine
-from quorate_check.core.invariants import Invariant, Over, StepInvariant, Witness
-from quorate_check.core.system import Defer, Deliver, Outcome, Symmetry, System
+from quorate_check.core.invariants import Invariant, StepInvariant, Witness
+from quorate_check.core.system import Defer, Deliver, NetworkKind, Outcome, Symmetry, System
 from quorate_check.engine import Limits
 from quorate_check.proofs.logic.formulas import symbols
 from quorate_check.proofs.obligation import ProofOutcome, Tie
@@ -30,61 +30,37 @@ from quorate_check.raft.bounds import SERVED, RaftBounds
 from quorate_check.raft.conformance.explain import LocalStep, shortest_way
 from quorate_check.raft.conformance.mapping import map_message, map_server
 from quorate_check.raft.conformance.steps import local_step
+from quorate_check.raft.memberships import Members, first_members
 from quorate_check.raft.proofs.accepting import MOVES, CompiledAction, SpecStep, accepting_action
-from quorate_check.raft.proofs.invariant import INVARIANT, Conjunct
-from quorate_check.raft.proofs.model import DEFINITIONS, EVALUATION, formula
-from quorate_check.raft.proofs.record import Domain, Past, after_step, rename_past, reported_rows, tables_of
+from quorate_check.raft.proofs.conjunct import Conjunct
+from quorate_check.raft.proofs.invariant import INVARIANT
+from quorate_check.raft.proofs.model import EVALUATION, FIXED, GHOSTS, formula
+from quorate_check.raft.proofs.record import (
+    Domain,
+    Past,
+    after_step,
+    rename_past,
+    reported_rows,
+    tables_of,
+)
+from quorate_check.raft.proofs.witnesses import (
+    CHANGE_WITNESSES,
+    COMMITMENT_WITNESSES,
+    COUNT_WITNESSES,
+    EARLY_WITNESSES,
+    STALL_WITNESSES,
+    WITNESSES,
+)
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.raft.subject import Confirmation
 from quorate_check.tell.described import Described, described
 from quorate_check.tell.path_text import path_lines
 from quorate_spec.raft import actions
-from quorate_spec.raft.messages import AppendEntries, InstallSnapshot, Message
-from quorate_spec.raft.state import Server, on_disk
+from quorate_spec.raft.messages import AppendEntries, Config, InstallSnapshot, Message
+from quorate_spec.raft.state import Server
 
-NEEDS: Final = {"hopeless": ("left", "acked")}
+NEEDS: Final = {name: tuple(symbols(formula(text))) for name, (_, text) in GHOSTS.items()}
 REFUSED: Final = "no action of the model allows this step, or a message reports a fact that isn't true"
-COMMITMENT_WITNESSES: Final = (
-    Witness("an entry is applied", lambda each: bool(each.server.applied), lambda views: bool(views[0])),
-    Witness(
-        "a term counts",
-        lambda each: any(leadership.counted for leadership in each.past.leaderships),
-        lambda views: bool(views[0]),
-    ),
-)
-TERM_WITNESSES: Final = (
-    Witness(
-        "two terms have leaders",
-        lambda each: each.server.led,
-        lambda views: len(frozenset().union(*views)) > 1,
-        Over.ALL,
-    ),
-)
-STALL_WITNESSES: Final = (
-    Witness(
-        "a stalled disk lacks an entry",
-        lambda each: len(on_disk(each.server).log) < len(each.server.log),
-        lambda views: bool(views[0]),
-    ),
-    Witness(
-        "a crash loses an entry that a leader offered",
-        lambda each: any(
-            leadership.term == each.server.current_term and len(leadership.log) > len(each.server.log)
-            for leadership in each.past.leaderships
-        ),
-        lambda views: bool(views[0]),
-    ),
-)
-COUNT_WITNESSES: Final = (
-    Witness(
-        "a leader counts an entry that its own disk lacks",
-        lambda each: any(
-            leadership.holders and each.server.id not in leadership.holders for leadership in each.past.leaderships
-        ),
-        lambda views: bool(views[0]),
-    ),
-)
-WITNESSES: Final = (*COMMITMENT_WITNESSES, *TERM_WITNESSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,24 +162,22 @@ def view_through(names: tuple[str, ...]) -> Callable[[ServerWithPast], Hashable]
 def conjunct_invariants(domain: Domain, conjuncts: Sequence[Conjunct], counted: list[int]) -> Iterator[Invariant]:
     """Yield each conjunct as an invariant of the search, judged once for each tuple of the rows that it depends on."""
     views: dict[tuple[str, ...], Callable[[ServerWithPast], Hashable]] = {}
-    places, text = DEFINITIONS["hopeless"]
-    hopeless_rows = EVALUATION.rows_of(places, "hopeless", formula(text), {})
+    ghosts = {name: EVALUATION.rows_of(places, name, formula(text), {}) for name, (places, text) in GHOSTS.items()}
     for conjunct in conjuncts:
-        tables_read = {n for s in symbols(conjunct.formula) for n in NEEDS.get(s, (s,))} - {"member"}
+        tables_read = {n for s in symbols(conjunct.formula) for n in NEEDS.get(s, (s,))} - FIXED - {"configuration"}
         names = tuple(sorted(tables_read))
-        hopeless = "hopeless" in symbols(conjunct.formula)
+        recorded = tuple(ghosts.keys() & symbols(conjunct.formula))
         true = EVALUATION.judge(conjunct.formula)
 
         def holds(
             tuples: tuple[Any, ...],
             names: tuple[str, ...] = names,
             true: Callable[..., bool] = true,
-            hopeless: bool = hopeless,  # noqa: FBT001 - bound here, not given
+            recorded: tuple[str, ...] = recorded,
         ) -> bool:
             counted[0] += 1
             tables = domain.tables([dict(zip(names, each, strict=True)) for each in tuples])
-            if hopeless:
-                tables["hopeless"] = hopeless_rows(tables)
+            tables |= {name: ghosts[name](tables) for name in recorded}
             return true(tables)
 
         view = views.setdefault(names, view_through(names))
@@ -297,14 +271,22 @@ def chain(step: LocalStep) -> list[tuple[str, Server, frozenset[Message]]]:
 
 def spec_system(bounds: SpecBounds, witnesses: tuple[Witness, ...] = WITNESSES) -> tuple[System, Follower]:
     """Return the specification's system within bounds, and the follower of its steps; a tie must see all witnesses."""
-    domain = Domain(tuple(range(1, bounds.servers + 1)), bounds.max_term, bounds.max_log)
+    max_log = bounds.max_log + (bounds.max_term if bounds.changes else 0)  # each leader may end a joint phase
+    domain = Domain(tuple(range(1, bounds.servers + 1)), founders(bounds.founders), bounds.max_term, max_log)
     return bounds.system(), Follower(domain, lambda local: local, lambda m: m, spec_steps, witnesses)
 
 
 def code_system(bounds: RaftBounds, witnesses: tuple[Witness, ...] = WITNESSES) -> tuple[System, Follower]:
     """Return the code's system within bounds, and the follower of its steps; a tie must see all witnesses."""
-    domain = Domain(tuple(range(1, bounds.servers + 1)), bounds.max_term, bounds.max_log + bounds.max_term)
+    first = founders(first_members(bounds.members, bounds.servers))
+    max_log = bounds.max_log + bounds.max_term * (2 if bounds.changes else 1)  # no-ops, and ends of joint phases
+    domain = Domain(tuple(range(1, bounds.servers + 1)), first, bounds.max_term, max_log)
     return bounds.system(), Follower(domain, map_server, message_of_code, code_steps, witnesses)
+
+
+def founders(members: Members) -> Config:
+    """Return the configuration of a cluster that these members found."""
+    return Config(frozenset(members.voters), frozenset(), frozenset(members.learners))
 
 
 def message_of_code(m: Any) -> Message | None:  # noqa: ANN401 - the adapter's
@@ -333,6 +315,9 @@ def search(system: System, follower: Follower, limit: float, conjuncts: Sequence
 
 STALLS: Final = "disks that stall"
 STALLS_OF_THREE: Final = "disks of three servers that stall, in one term"
+LEARNER: Final = "a learner that becomes a voter, in one term"
+JOINT: Final = "a server that takes another's place in a joint change"
+INHERITED: Final = f"{JOINT}, whoever ends it"
 SPEC_BOUNDS: Final = {
     "three servers": SpecBounds(in_flight=1),
     "snapshots, restarts and reads": SpecBounds(
@@ -340,6 +325,8 @@ SPEC_BOUNDS: Final = {
     ),
     STALLS: SpecBounds(servers=2, any_network=True, restarts=True, stalls=True, snapshots=True),
     STALLS_OF_THREE: SpecBounds(any_network=True, max_term=1, restarts=True, stalls=True),
+    LEARNER: SpecBounds(any_network=True, max_term=1, max_log=2, members="12+3", changes="123", symmetry=False),
+    INHERITED: SpecBounds(servers=2, any_network=True, max_log=3, members="1+2", changes="2", symmetry=False),
 }
 CODE_BOUNDS: Final = {
     "three servers": RaftBounds(in_flight=3, max_log=1, proposals=1),
@@ -348,10 +335,23 @@ CODE_BOUNDS: Final = {
     ),
     STALLS: replace(SERVED, servers=2, snapshots=1),
     STALLS_OF_THREE: replace(SERVED, max_term=1),
+    JOINT: RaftBounds(
+        servers=2,
+        max_log=4,
+        proposals=0,
+        members="1+2",
+        changes="2",
+        no_op=True,
+        network=NetworkKind.ANY,
+        symmetry=False,
+    ),
 }
 WITNESSES_WITHIN: Final = {
     STALLS: (*WITNESSES, *STALL_WITNESSES),
     STALLS_OF_THREE: (*COMMITMENT_WITNESSES, *STALL_WITNESSES, *COUNT_WITNESSES),
+    LEARNER: (*COMMITMENT_WITNESSES, *CHANGE_WITNESSES),
+    JOINT: (*WITNESSES, *CHANGE_WITNESSES),
+    INHERITED: (*WITNESSES, *CHANGE_WITNESSES, *EARLY_WITNESSES),
 }
 
 
