@@ -87,7 +87,7 @@ class Control:
     without: str | None = None
     axioms: bool = True
     sizes: Mapping[str, int] = field(default_factory=dict)
-    given: str = ""  # true of the step, and otherwise a lemma
+    fact: str = ""  # true of the step, and otherwise a lemma
 
     def sentences(self) -> Sentences:
         """Return the sentences of a small state and a step that breaks the conjunct."""
@@ -96,8 +96,8 @@ class Control:
         names = tuple(name for name in conjuncts if name != self.without)
         assumptions = Assumptions(axioms, names)
         step = dict(consecution(self.action, BY_NAME[self.breaks], assumptions, lemmas=False))
-        if self.given:
-            step[self.given] = LANGUAGE.closed(formula(self.given), self.action.sorts)
+        if self.fact:
+            step[self.fact] = LANGUAGE.closed(formula(self.fact), self.action.sorts)
         return step | small_state(self.sizes)
 
 
@@ -233,7 +233,7 @@ CONTROLS: Final = (
         BECOME_LEADER,
         "LackedIsNotAcked",
         without="VotesForTheComplete",
-        given="!started(t)",
+        fact="!started(t)",
     ),
     Control(
         "without LeaderOffersItsLog",
