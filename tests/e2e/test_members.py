@@ -147,7 +147,7 @@ def test_a_node_that_is_killed_while_it_joins_gets_one_place(tmp_path: Path) -> 
 
 
 def test_what_cannot_be_done_is_refused_in_one_line(tmp_path: Path) -> None:
-    """With exit status 1; a change during a change waits."""
+    """With exit status 1."""
 
     async def test() -> None:
         async with changing_cluster(tmp_path, count=1, joiners=1) as cluster:
