@@ -23,6 +23,7 @@ DUMP = """State 1:
 /\\ readIndex = (s1 :> 0 @@ s2 :> 0)
 /\\ confirmedBy = (s1 :> {} @@ s2 :> {})
 /\\ answered = (s1 :> {} @@ s2 :> {})
+/\\ transferTarget = (s1 :> Nil @@ s2 :> Nil)
 /\\ led = (s1 :> {} @@ s2 :> {})
 /\\ commitIndex = (s1 :> 0 @@ s2 :> 0)
 /\\ currentTerm = (s1 :> 0 @@ s2 :> 0)
@@ -38,6 +39,7 @@ State 5:
     mlastLogTerm |-> 0,
     mlastLogIndex |-> 0,
     mtype |-> "RequestVote",
+    mtransfer |-> FALSE,
     mterm |-> 1,
     msource |-> s1 ] }
 /\\ matchIndex = (s1 :> (s1 :> 0 @@ s2 :> 0) @@ s2 :> (s1 :> 0 @@ s2 :> 0))
@@ -47,6 +49,7 @@ State 5:
 /\\ readIndex = (s1 :> 0 @@ s2 :> 0)
 /\\ confirmedBy = (s1 :> {} @@ s2 :> {})
 /\\ answered = (s1 :> {} @@ s2 :> {})
+/\\ transferTarget = (s1 :> Nil @@ s2 :> Nil)
 /\\ led = (s1 :> {} @@ s2 :> {})
 /\\ commitIndex = (s1 :> 0 @@ s2 :> 0)
 /\\ currentTerm = (s1 :> 1 @@ s2 :> 0)
@@ -77,6 +80,7 @@ State 9:
 /\\ readIndex = (s1 :> 1 @@ s2 :> 0)
 /\\ confirmedBy = (s1 :> {s1} @@ s2 :> {})
 /\\ answered = (s1 :> {[term |-> 2, round |-> 1, index |-> 1]} @@ s2 :> {})
+/\\ transferTarget = (s1 :> Nil @@ s2 :> Nil)
 /\\ led = (s1 :> 1..2 @@ s2 :> {})
 /\\ commitIndex = (s1 :> 1 @@ s2 :> 0)
 /\\ currentTerm = (s1 :> 2 @@ s2 :> 2)

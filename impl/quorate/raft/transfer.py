@@ -49,7 +49,7 @@ def requests(state: State) -> tuple[TimeoutNow, ...]:
 
 def give_up(state: State) -> State:
     """The leader's state without a transfer: it serves again."""
-    return replace(state, transfer_target=None)
+    return state if state.transfer_target is None else replace(state, transfer_target=None)
 
 
 def heeds(state: State, message: TimeoutNow) -> bool:
