@@ -141,7 +141,7 @@ def test_a_dump_becomes_states_of_the_python_text() -> None:
     """Servers, messages, entries and what nobody voted for, each as the Python text has them."""
     first, second, third = tlc.read_dump(SYSTEM, DUMP)
     assert first.nodes == SYSTEM.initial
-    assert second.flight == (RequestVote(1, 2, 1, 0, 0),)
+    assert second.flight == (RequestVote(1, 2, 1, 0, 0, transfer=False),)
     assert (second.nodes[0].role, second.nodes[0].voted_for) == (Role.CANDIDATE, 1)
     log = (Entry(1, "v1"), Entry(2, None, Config(frozenset({1}), frozenset({1, 2}), frozenset())))
     assert third.flight == (AppendEntries(1, 2, 2, 0, 0, log, 1),)
