@@ -31,7 +31,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/bft_cluster.py
 	$(BIN)/model-check bench
 
-# How many examples a random test tries by night; about 100 by day. More find more: make nightly EXAMPLES=2000.
+# How many examples a random test tries by night; about 60 by day. More find more: make nightly EXAMPLES=2000.
 EXAMPLES ?= 500
 
 nightly: $(STAMP)

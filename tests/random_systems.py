@@ -16,7 +16,7 @@ from quorate_check.core.system import Defer, Deliver, Network, NetworkKind, Outc
 
 # QUORATE_EXAMPLES=2000 looks for what the usual, fixed examples don't show.
 EXAMPLES = int(os.environ.get("QUORATE_EXAMPLES", "0"))
-often = settings(max_examples=EXAMPLES or 120, deadline=None, derandomize=not EXAMPLES, database=None)
+often = settings(max_examples=EXAMPLES or 60, deadline=None, derandomize=not EXAMPLES, database=None)
 STATES = 300  # that the reference searches of each system
 
 KINDS = ("k0", "k1")

@@ -17,7 +17,7 @@ from quorate_check.history.search import search
 
 # QUORATE_EXAMPLES=2000 looks for what the usual, fixed examples don't show.
 EXAMPLES = int(os.environ.get("QUORATE_EXAMPLES", "0"))
-often = settings(max_examples=EXAMPLES or 400, deadline=None, derandomize=not EXAMPLES, database=None)
+often = settings(max_examples=EXAMPLES or 200, deadline=None, derandomize=not EXAMPLES, database=None)
 
 
 @often
