@@ -99,7 +99,7 @@ def counts_of(kinds: Sequence[Kind], most_changes: int = 0) -> Counter[str]:
     for kind in kinds:
 
         @settings(
-            max_examples=-(-(EXAMPLES or 30) // len(kinds)),
+            max_examples=-(-(EXAMPLES or 50) // len(kinds)),
             deadline=None,
             derandomize=not EXAMPLES,
             database=None,
