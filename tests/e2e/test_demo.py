@@ -114,6 +114,7 @@ def test_a_node_that_was_killed_can_be_started_as_the_demo_says(
         try:
             shown.until("node 1: follower in term")
             assert main(["status"]) == 0
+            assert main(["members"]) == 0
             table = capsys.readouterr().out
             assert all(f"127.0.0.1:{shown.port + offset}" in table for offset in range(3))
         finally:

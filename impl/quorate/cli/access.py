@@ -95,23 +95,29 @@ class Credentials:
         return Access(addresses, password, tls, protocol is Protocol.BFT)
 
 
-def with_credentials(command: Callable[..., int]) -> Callable[..., int]:
-    """Give `command` an option for each of Credentials in place of its parameter `credentials`, made from them."""
+def with_fields(kind: type[Any], parameter: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a command an option for each field of the dataclass `kind` in place of `parameter`, made from them."""
 
-    @functools.wraps(command)
-    def with_options(**arguments: Any) -> int:  # noqa: ANN401 - whatever typer parsed
-        own = {field.name: arguments.pop(field.name) for field in fields(Credentials)}
-        return command(**arguments, credentials=Credentials(**own))
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        @functools.wraps(command)
+        def with_options(**arguments: Any) -> int:  # noqa: ANN401 - whatever typer parsed
+            own = {field.name: arguments.pop(field.name) for field in fields(kind)}
+            return command(**arguments, **{parameter: kind(**own)})
 
-    signature = inspect.signature(command)
-    others = [parameter for parameter in signature.parameters.values() if parameter.name != "credentials"]
-    own = [
-        inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type)
-        for field in fields(Credentials)
-    ]
-    with_options.__signature__ = signature.replace(parameters=[*others, *own])  # type: ignore[attr-defined]
-    with_options.__annotations__ = {}
-    return with_options
+        signature = inspect.signature(command)
+        others = [each for each in signature.parameters.values() if each.name != parameter]
+        own = [
+            inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type)
+            for field in fields(kind)
+        ]
+        with_options.__signature__ = signature.replace(parameters=[*others, *own])  # type: ignore[attr-defined]
+        with_options.__annotations__ = {}
+        return with_options
+
+    return decorate
+
+
+with_credentials = with_fields(Credentials, "credentials")
 
 
 def _default_addresses() -> list[Address]:

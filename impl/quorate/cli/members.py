@@ -3,13 +3,14 @@
 import asyncio
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 from rich.table import Table
 
-from quorate.cli.access import Access, Credentials, read_password, with_credentials
+from quorate.cli.access import Access, Credentials, read_password, with_fields
 from quorate.cli.errors import DONE, NEGATIVE, NO_ANSWER, CommandFailedError
 from quorate.cli.output import print_table
 from quorate.cli.parameters import DEFAULT_TIMEOUT_S, ServerOption, TimeoutOption
@@ -29,138 +30,120 @@ app = typer.Typer(
 )
 
 MemberArgument = Annotated[int, typer.Argument(metavar="ID", help="The member's id.")]
-OperatorOption = Annotated[
-    Path | None,
-    typer.Option("--operator-password-file", metavar="FILE", help="A file with only the operator's password."),
-]
+
+
+@dataclass(frozen=True, slots=True)
+class Operator(Credentials):
+    """The options by which an operator asks a cluster."""
+
+    server: ServerOption = None
+    operator_password_file: Annotated[
+        Path | None,
+        typer.Option("--operator-password-file", metavar="FILE", help="A file with only the operator's password."),
+    ] = None
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S
+
+    def ask(self, *words: str) -> Reply:
+        """Ask one node after the other, each of which asks the leader, until one answers."""
+        password = read_password(self.operator_password_file, "--operator-password-file")
+        return asyncio.run(request(self.access(self.server), password, self.timeout, *words))
+
+    def change(self, *words: str) -> int:
+        """Make a change, and print OK."""
+        self.ask(*words)
+        sys.stdout.write("OK\n")
+        return DONE
+
+
+as_operator = with_fields(Operator, "operator")
 
 
 @app.callback()
 def members(context: typer.Context) -> int:
     """Show the members, if no command is given."""
-    return list_(server=None) if context.invoked_subcommand is None else DONE
+    return DONE if context.invoked_subcommand is not None else _show(Operator(), as_json=False)
 
 
 @app.command(name="list", epilog="Example: quorate members list --server 127.0.0.1:7001")
-@with_credentials
+@as_operator
 def list_(
     *,
-    server: ServerOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the leader's reply as JSON.")] = False,
-    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
-    credentials: Credentials,
+    operator: Operator,
 ) -> int:
     """Show each member's role, address and progress, as the leader knows them. Exit status 1 during a change."""
-    reply = _ask(credentials.access(server), None, timeout, "LIST")
-    assert isinstance(reply, bytes)
-    if as_json:
-        sys.stdout.write(f"{reply.decode()}\n")
-    else:
-        content = json.loads(reply)
-        print_table(_table(content))
-        sys.stdout.write(f"{_state_of_change(content)}\n")
-        return DONE if content["change"] == "none" else NEGATIVE
-    return DONE
+    return _show(operator, as_json=as_json)
 
 
 @app.command(epilog="Example: quorate members add 10.0.0.4:7101 --server 10.0.0.1:6379")
-@with_credentials
+@as_operator
 def add(
     address: Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where other nodes will reach the new one.")],
     *,
-    server: ServerOption = None,
-    operator: OperatorOption = None,
-    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
-    credentials: Credentials,
+    operator: Operator,
 ) -> int:
     """Reserve a place for a learner. `quorate serve --join` with that --address takes it."""
-    reply = _ask(credentials.access(server), operator, timeout, "ADD", address)
+    reply = operator.ask("ADD", address)
     assert isinstance(reply, bytes)
     sys.stdout.write(f"node {json.loads(reply)['id']} may join from {address}\n")
     return DONE
 
 
 @app.command(epilog="Example: quorate members promote 4 --server 127.0.0.1:7001")
-@with_credentials
-def promote(
-    member: MemberArgument,
-    *,
-    server: ServerOption = None,
-    operator: OperatorOption = None,
-    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
-    credentials: Credentials,
-) -> int:
+@as_operator
+def promote(member: MemberArgument, *, operator: Operator) -> int:
     """Make a learner that has caught up a voter."""
-    return _change(credentials.access(server), operator, timeout, "PROMOTE", str(member))
+    return operator.change("PROMOTE", str(member))
 
 
 @app.command(epilog="Example: quorate members remove 4 --server 127.0.0.1:7001")
-@with_credentials
-def remove(
-    member: MemberArgument,
-    *,
-    server: ServerOption = None,
-    operator: OperatorOption = None,
-    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
-    credentials: Credentials,
-) -> int:
+@as_operator
+def remove(member: MemberArgument, *, operator: Operator) -> int:
     """Remove a member for good. It may join again only as a new node."""
-    return _change(credentials.access(server), operator, timeout, "REMOVE", str(member))
+    return operator.change("REMOVE", str(member))
 
 
 @app.command(epilog="Example: quorate members replace 3 4 --server 127.0.0.1:7001")
-@with_credentials
+@as_operator
 def replace(
     old: Annotated[int, typer.Argument(metavar="OLD", help="The voter that goes.")],
     new: Annotated[int, typer.Argument(metavar="NEW", help="The learner that takes its place.")],
     *,
-    server: ServerOption = None,
-    operator: OperatorOption = None,
-    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
-    credentials: Credentials,
+    operator: Operator,
 ) -> int:
     """Replace a voter by a learner that has caught up, in one joint change. The old one may be dead."""
-    return _change(credentials.access(server), operator, timeout, "REPLACE", str(old), str(new))
+    return operator.change("REPLACE", str(old), str(new))
 
 
 @app.command(epilog="Example: quorate members transfer 2 --server 127.0.0.1:7001")
-@with_credentials
-def transfer(
-    member: MemberArgument,
-    *,
-    server: ServerOption = None,
-    operator: OperatorOption = None,
-    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
-    credentials: Credentials,
-) -> int:
+@as_operator
+def transfer(member: MemberArgument, *, operator: Operator) -> int:
     """Let a voter lead. The leader brings it up to date and asks it to stand; if that fails, the leader goes on."""
-    return _change(credentials.access(server), operator, timeout, "TRANSFER", str(member))
+    return operator.change("TRANSFER", str(member))
 
 
 @app.command(epilog="Example: quorate members address 3 10.0.0.9:7101 --server 10.0.0.1:6379")
-@with_credentials
+@as_operator
 def address(
     member: MemberArgument,
     place: Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where other nodes reach it from now on.")],
     *,
-    server: ServerOption = None,
-    operator: OperatorOption = None,
-    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
-    credentials: Credentials,
+    operator: Operator,
 ) -> int:
     """Tell all members a member's new address. The node itself gets it by --address, or in its peers."""
-    return _change(credentials.access(server), operator, timeout, "ADDRESS", str(member), place)
+    return operator.change("ADDRESS", str(member), place)
 
 
-def _change(access: Access, operator: Path | None, timeout_s: float, *words: str) -> int:
-    _ask(access, operator, timeout_s, *words)
-    sys.stdout.write("OK\n")
-    return DONE
-
-
-def _ask(access: Access, operator: Path | None, timeout_s: float, *words: str) -> Reply:
-    """Ask one node after the other, each of which asks the leader, until one answers."""
-    return asyncio.run(request(access, read_password(operator, "--operator-password-file"), timeout_s, *words))
+def _show(operator: Operator, *, as_json: bool) -> int:
+    reply = operator.ask("LIST")
+    assert isinstance(reply, bytes)
+    content = json.loads(reply)
+    if as_json:
+        sys.stdout.write(f"{reply.decode()}\n")
+    else:
+        print_table(_table(content))
+        sys.stdout.write(f"{_state_of_change(content)}\n")
+    return DONE if content["change"] == "none" else NEGATIVE
 
 
 async def request(access: Access, operator: str | None, timeout_s: float, *words: str) -> Reply:
