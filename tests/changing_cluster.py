@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from patience import PATIENCE_S
-from real_cluster import QUORATE, RealCluster, RealNode, free_ports
+from real_cluster import QUORATE, RealCluster, RealNode, free_ports, serving
 
 
 class ChangingCluster(RealCluster):
@@ -178,13 +178,8 @@ async def changing_cluster(
     options_of: Callable[[int], list[str]] = lambda _: [],
 ) -> AsyncIterator[ChangingCluster]:
     """A cluster that serves, ended afterwards whatever happens."""
-    cluster = ChangingCluster(folder, options, count, joiners, options_of)
-    try:
-        await cluster.start()
-        await cluster.all_serve()
+    async with serving(ChangingCluster(folder, options, count, joiners, options_of)) as cluster:
         yield cluster
-    finally:
-        await cluster.close()
 
 
 def _has_happened(words: Sequence[str], roles: Mapping[int, str]) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from random import SystemRandom
-from typing import Self
+from typing import Self, TypeVar
 
 from patience import PATIENCE_S
 
@@ -269,10 +269,19 @@ class RealCluster:
             await cable.close()
 
 
+AnyCluster = TypeVar("AnyCluster", bound=RealCluster)
+
+
 @asynccontextmanager
 async def real_cluster(folder: Path, options: Iterable[str] = (), count: int = 3) -> AsyncIterator[RealCluster]:
     """Nodes that serve, three if no other `count` is given, ended afterwards whatever happens."""
-    cluster = RealCluster(folder, options, count)
+    async with serving(RealCluster(folder, options, count)) as cluster:
+        yield cluster
+
+
+@asynccontextmanager
+async def serving(cluster: AnyCluster) -> AsyncIterator[AnyCluster]:
+    """A cluster from when it serves, ended afterwards whatever happens."""
     try:
         await cluster.start()
         await cluster.all_serve()

@@ -320,6 +320,11 @@ def test_the_default_check_explains_the_steps_of_the_core_that_it_explores_first
     assert default.CONFORMANCE[0].bounds == DEFAULT_CHECK[0].bounds == SERVED
 
 
+def test_what_takes_long_in_the_default_check_is_a_part_of_it() -> None:
+    """Parts begin by how long they take: a name that is no part's any more would let one begin last, and run alone."""
+    assert set(default.SECONDS) <= {run.name for run in DEFAULT_CHECK} | set(default.SIDE_CHECKS)
+
+
 def test_every_witness_is_possible_somewhere_in_the_default_check() -> None:
     """Otherwise it could never hold."""
     systems = [run.bounds.system() for run in DEFAULT_CHECK]

@@ -26,6 +26,10 @@ greatest of them, R starts in term B + 1, and neither votes nor stands until its
   leader up to its entry of a term after B, so it holds all of that, too, when it votes again: from then on R is as
   good a voter as if nothing had been lost.
 
+**Changes of members.** The founders are in the register. Who joins later is admitted by an entry of the log, which has
+its storage's incarnation (`directory.py`), so it waits for nobody, and no other storage takes its place. From the first
+change on a member with another id replaces a lost storage: R would ask the founders, who may not be the members now.
+
 **An older copy** of a member's own storage is told by its count of starts, by the term, and by what a leader had seen
 acknowledged, as far as others remember; what nobody remembers is not noticed. A log has for ever what was acknowledged
 and committed. It has everything that was acknowledged as long as its term is the one in which it was, for a leader

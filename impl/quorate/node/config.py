@@ -12,9 +12,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from quorate.bft_server.settings import Settings as BftSettings
-from quorate.node.config_values import Protocol, listening_address, one_of, peer_addresses, positive, seconds, text
+from quorate.node.config_values import (
+    Protocol,
+    address,
+    listening_address,
+    one_of,
+    peer_addresses,
+    positive,
+    seconds,
+    text,
+)
 from quorate.raft_server.settings import Settings
-from quorate.runtime.addresses import Address, is_loopback, parse_address, show_address
+from quorate.runtime.addresses import Address, is_loopback, show_address
 from quorate.runtime.logs import Format, Level
 
 T = TypeVar("T")
@@ -41,7 +50,7 @@ KEYS: Mapping[str, Key] = {
     "id": Key(int, "ID", "This node's id among the peers."),
     "join": Key(str, "HOST:PORT", "Join the cluster that serves clients there; give neither id nor peers."),
     "address": Key(str, "HOST:PORT", "With join: where other nodes reach this one. [default: a free port]"),
-    "data": Key(str, "DIR", "The folder of this node's database; created. [default, with join: quorate-data]"),
+    "data": Key(str, "DIR", "The folder of this node's database; created if missing. [with join: quorate-data]"),
     "listen": Key(str, "HOST:PORT", "The address for clients. [default: 127.0.0.1:6379]"),
     "max-clients": Key(int, "NUMBER", "The most clients at a time. [default: 10000]"),
     "max-client-bytes": Key(int, "BYTES", "The most memory for all clients' requests. [default: 268435456]"),
@@ -210,7 +219,7 @@ def read_configuration(file: Path | None, flags: Mapping[str, object]) -> Config
         if key not in KEYS and key != PEERS:
             raise ConfigError(f"{file}: {key}: there is no such key{_nearest(key)}")
     options = _Options(in_file, file, flags)
-    join = options.get("join", _one_address, None)
+    join = options.get("join", address, None)
     if join is None:
         if options.has("address"):
             raise options.refused("address", "this is for nodes that join; the others have theirs among the peers")
@@ -234,7 +243,7 @@ def read_configuration(file: Path | None, flags: Mapping[str, object]) -> Config
         password=_password(options),
         operator_password=_password_in(options, "operator-password-file"),
         join=join,
-        address=options.get("address", _one_address, None),
+        address=options.get("address", address, None),
         client_tls=_tls(options, "client"),
         peer_tls=_tls(options, "peer"),
         settings=_settings(options),
@@ -338,10 +347,6 @@ def _password_in(options: _Options, key: str) -> str | None:
     if not password or "\n" in password:
         raise options.refused(key, f"{file}: the password alone, on one line, is needed")
     return password
-
-
-def _one_address(value: object) -> Address:
-    return parse_address(text(value))
 
 
 def _tls(options: _Options, side: str) -> TlsFiles | None:

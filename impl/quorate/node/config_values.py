@@ -52,6 +52,11 @@ def one_of(kind: type[E]) -> Callable[[object], E]:
     return read
 
 
+def address(value: object) -> Address:
+    """Return an address to connect to."""
+    return parse_address(text(value))
+
+
 def listening_address(value: object) -> Address:
     """Return an address to listen at; port 0 means any free port."""
     return parse_address(text(value), lowest_port=0)
