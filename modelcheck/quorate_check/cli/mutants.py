@@ -45,7 +45,7 @@ class Setting:
     memory: Memory
 
 
-@app.command(epilog="Example: model-check mutants --only E7")
+@app.command(epilog="Examples: model-check mutants --only E7, model-check mutants --story M1")
 def mutants(
     *,
     folder: Annotated[
@@ -62,6 +62,9 @@ def mutants(
     in_store: Annotated[
         bool, typer.Option("--store", help="Search for known bugs in the histories of the store's clients.")
     ] = False,
+    story: Annotated[
+        str | None, typer.Option("--story", metavar="ID", help="Show step by step how this bug does harm.")
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option("--workers", min=1, max=64, help="Mutants judged at a time.", show_default="one a core"),
@@ -78,12 +81,16 @@ def mutants(
         raise UnusableSystemError(f"--corpus {place}: {error.strerror}") from error
     if not has_corpus:
         raise UnusableSystemError(f"--corpus {place}: it has no corpus.toml; run this in a checkout of the project")
+    if story is not None and (only is not None or quick or by_rule or any_network or in_store):
+        raise UnusableSystemError("--story shows one bug and judges no others: omit the other options")
     if by_rule and (quick or any_network or in_store):
         raise UnusableSystemError("--systematic judges mutants of its own: omit --quick, --any-network and --store")
     if any_network and in_store:
         raise UnusableSystemError("--any-network and --store are two searches: give one of them")
     checkout = place.parent.parent  # it holds impl, modelcheck, spec and tests
     setting = Setting(place, checkout, workers or cores(), Memory(checkout / RESULTS, fresh=fresh))
+    if story is not None:
+        return STATUS[_story(output, setting, story)]
     if by_rule:
         return STATUS[_systematic(output, setting, families.select(only))]
     judgement = ON_ANY_NETWORK if any_network else IN_STORE if in_store else AS_ROWS_SAY
@@ -156,9 +163,7 @@ def _known_bugs(output: Output, setting: Setting, only: str | None, *, quick: bo
     try:
         answers = _answers(output, setting, "mutants", tasks)
     except PatchError as error:
-        output.text.print(str(error), soft_wrap=True)
-        print_conclusion(output.text, Verdict.VIOLATED, "violated: a patch does not apply")
-        return Verdict.VIOLATED
+        return _unfit(output, error)
     results = [(row, answers[task.key]) for row, task in zip(rows, tasks, strict=True) if task.key in answers]
     judgement.show(output.text, results)
     complaints = {
@@ -175,6 +180,41 @@ def _known_bugs(output: Output, setting: Setting, only: str | None, *, quick: bo
     print_conclusion(output.text, verdict, conclusion)
     bugs = [{"bug": row.name, "rule": row.rule, "complaint": complaints.get(row.name)} | a for row, a in results]
     output.write_json({"verdict": verdict.value, "conclusion": conclusion, "bugs": bugs})
+    return verdict
+
+
+def _unfit(output: Output, error: PatchError) -> Verdict:
+    output.text.print(str(error), soft_wrap=True)
+    print_conclusion(output.text, Verdict.VIOLATED, "violated: a patch does not apply")
+    return Verdict.VIOLATED
+
+
+def _story(output: Output, setting: Setting, name: str) -> Verdict:
+    """Tell the story of a bug, and say where the core without the bug doesn't go along."""
+    rows = {row.id: row for row in corpus.bugs(setting.folder) if is_file(row.story)}
+    if name not in rows:
+        raise UnusableSystemError(f"--story {name}: there is no such story; there are: {', '.join(rows) or 'none'}")
+    row = rows[name]
+    task = corpus.task_of_story(row, setting.checkout, output.text.width, output.text.encoding)
+    try:
+        answers = _answers(output, setting, "story", [task])
+    except PatchError as error:
+        return _unfit(output, error)
+    if task.key not in answers:
+        print_conclusion(output.text, Verdict.UNKNOWN, "unknown: interrupted")
+        return Verdict.UNKNOWN
+    answer = answers[task.key]
+    complaint = corpus.complaint_about_story(answer)
+    verdict = Verdict.HOLDS if complaint is None else Verdict.VIOLATED
+    output.text.print(f"{row.id}: {row.rule}", soft_wrap=True)
+    output.text.print(answer.get("text", ""), end="", soft_wrap=True, highlight=False, markup=False)
+    conclusion = (
+        f"The core without {row.id} does not take {answer['unchanged']['obstacle']}."
+        if complaint is None
+        else f"violated: the story of {row.id}: {complaint}"
+    )
+    print_conclusion(output.text, verdict, conclusion)
+    output.write_json({"verdict": verdict.value, "conclusion": conclusion, "story": row.id})
     return verdict
 
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,11 @@ class Bug:
     further_bounds: dict[str, Any] = field(default_factory=dict)
     units: bool = False
     why: str = ""
+
+    @property
+    def story(self) -> Path:
+        """The file that tells how the bug does harm (`quorate_check.tell.script`), whether or not there is one."""
+        return self.patch.parent / "stories" / f"{self.id}.toml"
 
     @property
     def has_check(self) -> bool:
@@ -134,16 +139,43 @@ def tasks_in_the_store(rows: list[Bug], checkout: Path) -> Iterator[Task]:
 
 
 def _reduced_search(row: Bug, bounds: dict[str, Any], subject: str, checkout: Path) -> Task:
+    def judge(nursery: Nursery, folder: Path) -> Answer:
+        return nursery.ask(_search(folder, bounds, subject, reduced=True))
+
+    return _task(row, checkout, f"any network {subject} {bounds!r}", judge)
+
+
+def _task(row: Bug, checkout: Path, question: str, judge: Callable[[Nursery, Path], Answer]) -> Task:
     version = digest(*(checkout / name for name in ("impl", "modelcheck", "spec")))
     patch = row.patch.read_text(encoding="utf-8")
 
     def make(root: Path) -> None:
         apply(patch, row.patch.name, root)
 
-    def judge(nursery: Nursery, folder: Path) -> Answer:
-        return nursery.ask(_search(folder, bounds, subject, reduced=True))
+    return Task(row.name, digest(version, question, patch), make, judge)
 
-    return Task(row.name, digest(version, "any network", subject, patch, repr(bounds)), make, judge)
+
+def task_of_story(row: Bug, checkout: Path, width: int, encoding: str) -> Task:
+    """Return the task to tell a bug's story, as text of this width and in this encoding."""
+    text = row.story.read_text(encoding="utf-8")
+    question = {"script": text, "width": width, "encoding": encoding, "seconds": SECONDS}
+
+    def judge(nursery: Nursery, folder: Path) -> Answer:
+        unchanged = nursery.ask({**question, "folder": str(checkout / "impl")})
+        return {**nursery.ask({**question, "folder": str(folder)}), "unchanged": unchanged}
+
+    return _task(row, checkout, repr(question), judge)
+
+
+def complaint_about_story(answer: Answer) -> str | None:
+    """Return what is wrong with a bug's story, None if its promise breaks with the bug, and only with it."""
+    unchanged = answer["unchanged"]
+    for raised in (answer["raised"], unchanged["raised"]):
+        if raised is not None:
+            return f"could not be told: {raised}"
+    if not answer["broken"]:
+        return "no promise breaks" if answer["obstacle"] is None else f"{answer['obstacle']} isn't possible"
+    return "the core without the bug takes every step" if unchanged["obstacle"] is None else None
 
 
 def complaint_on_any_network(row: Bug, answer: Answer) -> str | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
 
 import quorate
 from quorate_check.conformance.sequences import CONFORMS
@@ -17,6 +20,10 @@ from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.conformance.check import Conformance
 from quorate_check.raft.subject import Durability
 from quorate_check.store.bounds import StoreBounds
+from quorate_check.tell import script
+from quorate_check.tell.path_text import path_lines
+from quorate_check.tell.report import print_story
+from quorate_check.tell.story import story, with_words
 
 if TYPE_CHECKING:
     from quorate_check.core.system import System
@@ -51,6 +58,19 @@ def judge(question: dict[str, Any]) -> dict[str, Any]:
     if (promise_search := question.get("each")) is not None:
         answer["each"] = depths_of_promises(promise_search, question["memory_mib"], ends)
     return answer
+
+
+def tell(question: dict[str, Any]) -> dict[str, Any]:
+    """Take the steps of the question's `script`, and return their `text`, what they break, and the first obstacle."""
+    path_in_words = script.parse(question["script"])
+    system = system_of({"subject": path_in_words.subject, "bounds": dict(path_in_words.bounds)})
+    performance = script.perform(path_in_words, system)
+    path, file = performance.path, io.TextIOWrapper(io.BytesIO(), encoding=question["encoding"])
+    console = Console(file=file, width=question["width"])
+    lines = path_lines(system, path, console.width)
+    print_story(console, with_words(story(system, path), path_in_words.words), lines, detail=False)
+    file.seek(0)
+    return {"text": file.read(), "broken": path.broken, "obstacle": performance.obstacle, "raised": None}
 
 
 def depths_of_promises(question: dict[str, Any], memory_mib: int, ends: float) -> dict[str, Any]:

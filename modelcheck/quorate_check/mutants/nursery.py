@@ -75,7 +75,7 @@ def _judge(question: dict[str, Any]) -> dict[str, Any]:
     try:
         from quorate_check.mutants import judging  # noqa: PLC0415 - imports `quorate`, of this child only
 
-        return judging.judge(question)
+        return judging.tell(question) if "script" in question else judging.judge(question)
     except Exception as error:  # noqa: BLE001 - a mutant may raise anything, on import, too
         return {"answers": [], "raised": f"{type(error).__name__}: {error}"}
 

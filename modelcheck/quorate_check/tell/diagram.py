@@ -1,5 +1,6 @@
 """A story as a sequence diagram in text: a column for each node, time from top to bottom, an arrow for each message.
 
+Where a story has words, they stand between the steps.
 An arrow stands where its message arrives or is lost; the number in brackets is the step that sent it, unless that was
 the step before. What a step changed stands under it, in its node's column. Where the output can't show the characters
 of `UNICODE`, those of `ASCII` take their place.
@@ -147,6 +148,9 @@ class _Drawing:
 
     def _scene(self, scene: Scene, before: tuple[Column, ...]) -> Iterator[str]:
         number = f"{scene.number:>{self.gutter - 2}}"
+        if scene.words:
+            margin = " " * self.gutter
+            yield from ("", *wrapped(scene.words, self.width, margin, margin), "")
         if scene.arrow is not None:
             yield from self._arrow(scene.arrow, number)
         elif scene.node is None:

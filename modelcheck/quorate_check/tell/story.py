@@ -62,6 +62,7 @@ class Scene:
     """One step, with the columns and the messages in flight after it.
 
     `node` is the column that acts, None if none does. `label` is the event in a few words where no arrow shows it.
+    `words` say what happens from this scene on, in a story that is told.
     """
 
     number: int
@@ -77,6 +78,7 @@ class Scene:
     rules: tuple[Rule, ...]
     columns: tuple[Column, ...]
     flight: tuple[Arrow, ...] = ()
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,12 @@ def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None =
         labels=described(system).labels,
         first=first,
     )
+
+
+def with_words(picture: Story, words: Sequence[str]) -> Story:
+    """Return a story with `words` before its scenes; it ends there, so that nothing is in flight after it."""
+    scenes = tuple(replace(scene, words=text) for scene, text in zip(picture.scenes, words, strict=False))
+    return replace(picture, scenes=scenes, pending=())
 
 
 def _scenes(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None, first: int) -> Iterator[Scene]:
