@@ -1,13 +1,13 @@
 """What it means that the compiled engine agrees with the reference search, and that a path really happened."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from quorate_check import engine
 from quorate_check.core import behaviour, reference
-from quorate_check.core.behaviour import RAISED, StepRaisedError
+from quorate_check.core.behaviour import DEADLOCK, RAISED, StepRaisedError
 from quorate_check.core.invariants import Invariant
 from quorate_check.core.path import GlobalState, Path, Step
 from quorate_check.core.system import System
@@ -101,12 +101,25 @@ def assert_really_happens(system: System, path: Path) -> None:
             assert number == len(path.steps), "only the last step of a path may leave the bounds"
             continue
         now = step.after
+    if path.broken == DEADLOCK:
+        assert_is_stuck(system, now)
+        return
     invariant = next(i for i in system.invariants if i.name == path.broken)
     if isinstance(invariant, Invariant):
         views = [invariant.view(local) for local in now.nodes]
         assert not all(invariant.holds(t) for t in behaviour.tuples(views, invariant.over))
     else:
         assert breaks(system, before, path.steps[-1]) == path.broken
+
+
+def assert_is_stuck(system: System, now: GlobalState) -> None:
+    """Without faults, with no limit to budgets and in a network without bounds, nothing can happen any more."""
+    assert system.done is not None
+    assert not all(map(system.done, now.nodes))
+    events = tuple(replace(event, budget=None) for event in system.spontaneous if not event.fault)
+    network = replace(system.network, capacity=1 << 20, drops=0, duplicates=0)
+    free = replace(system, spontaneous=events, network=network, budgets={}, done=None)
+    assert not any(behaviour.attempts(free, replace(now, used=(0, 0))))
 
 
 def assert_raises(system: System, now: GlobalState, path: Path) -> None:

@@ -296,17 +296,23 @@ def systems(draw: DrawFn, *, symmetric: bool = False) -> System:
     limit = st.sampled_from([None, 1, 2, 3])
     limits = {event: draw(limit) for event in EVENTS}
     outside = draw(st.sampled_from([None, None, colours - 1]))
+    network = draw(networks(symmetric=symmetric))
+    done = draw(st.sampled_from([None, None, 0, 1, colours]))
     broken, seen = (draw(promises(first, colours, triggers)) for _ in range(2))
     return System(
         name="random",
         initial=first,
         step=draw(rules(nodes, colours, triggers, symmetric=symmetric)),
-        network=draw(networks(symmetric=symmetric)),
+        network=network,
         source=lambda letter: letter.source,
         destination=lambda letter: letter.dest,
-        spontaneous=tuple(Spontaneous(e, None if limits[e] is None else e) for e in EVENTS),
+        spontaneous=tuple(
+            Spontaneous(e, None if limits[e] is None else e, fault=draw(st.sampled_from([False, False, True])))
+            for e in EVENTS
+        ),
         budgets={event: most for event, most in limits.items() if most is not None},
         beyond=lambda local: local.colour == outside,
+        done=None if done is None or network.kind is NetworkKind.ANY else lambda local: local.colour == done,
         invariants=broken,
         witnesses=tuple(as_witness(replace(p, name=f"w{i}")) for i, p in enumerate(seen)),
         symmetry=Symmetry(renamed_node, renamed_letter) if symmetric else None,

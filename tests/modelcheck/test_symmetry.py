@@ -146,7 +146,11 @@ SPOILT: dict[str, tuple[Callable[[int], System], str]] = {
     ),
     "state constraint": (
         lambda node: replace(CALLS, beyond=lambda person: person.caller == node),
-        r"beyond isn't symmetric: Person.* is beyond it and Person.* isn't",
+        r"beyond isn't symmetric: it is true of Person.* and not of Person",
+    ),
+    "where nodes are done": (
+        lambda node: replace(CALLS, done=lambda person: person.caller == node),
+        r"done isn't symmetric: it is true of Person.* and not of Person",
     ),
     "event of one node": (
         lambda node: replace(

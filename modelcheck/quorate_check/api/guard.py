@@ -59,6 +59,7 @@ class Guard:
             source=lambda message: self._end(system.source, message, "source"),
             destination=lambda message: self._end(system.destination, message, "destination"),
             beyond=self._guard_truth(system.beyond, "beyond"),
+            done=None if system.done is None else self._guard_truth(system.done, "done"),
             invariants=tuple(self._invariant(i, view) for i in system.invariants),
             witnesses=tuple(self._witness(w, view) for w in system.witnesses),
             symmetry=None if system.symmetry is None else self._symmetry(system.symmetry),

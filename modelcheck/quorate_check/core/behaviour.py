@@ -20,6 +20,7 @@ from quorate_check.core.unusable import UnreliableStepError, text_of
 from quorate_check.core.values import Key, key, same
 
 RAISED = "the step function raises nothing"
+DEADLOCK = "NoDeadlock"  # promised by a system that says where nodes are done
 SAMPLE = 64  # the first SAMPLE steps of a search run twice, then one in SAMPLE
 
 
@@ -229,6 +230,48 @@ def broken(system: System, state: GlobalState) -> str | None:
     return None
 
 
+def broken_at_end(system: System, state: GlobalState) -> str | None:
+    """Return the name of the first promise that `state` violates, DEADLOCK after all invariants; None if none."""
+    return broken(system, state) or (DEADLOCK if is_deadlock(system, state) else None)
+
+
+def is_deadlock(system: System, state: GlobalState) -> bool:
+    """Whether nothing can happen in `state` any more but faults, though not every node is done.
+
+    What only a used budget, the capacity or the state constraint prevents can happen beyond the bounds. A step that
+    raises happens, too.
+    """
+    if system.done is None or all(map(system.done, state.nodes)) or any(map(system.beyond, state.nodes)):
+        return False
+    for position in kind(system).deliverable(state.flight, state.current, partial(link, system)):
+        message = state.flight[position]
+        if isinstance(message, RoundEnd):
+            move = Move(MoveKind.ROUND_END, message.node, system.network.round_end)
+        else:
+            move = Move(MoveKind.DELIVER, system.destination(message), message)
+        if can(system, state.nodes[link(system, message)[1]], move):
+            return False
+    if kind(system).in_rounds and (state.flight or system.network.round_end is not None):
+        return state.current > 0  # otherwise the next round can begin
+    if system.network.at_once and state.flight:
+        return True
+    return all(is_quiet(system, local) for local in state.nodes)
+
+
+def is_quiet(system: System, local: object) -> bool:
+    """Whether no event but faults is enabled in a local state, budgets aside."""
+    events = (spontaneous.event for spontaneous in system.spontaneous if not spontaneous.fault)
+    return not any(can(system, local, Move(MoveKind.SPONTANEOUS, 0, event)) for event in events)
+
+
+def can(system: System, local: object, move: Move) -> bool:
+    """Whether a node in a local state makes a move, or raises."""
+    try:
+        return bool(local_step(system, local, move))
+    except StepRaisedError:
+        return True
+
+
 def witnesses_in(system: System, state: GlobalState) -> Iterator[str]:
     """Yield the names of the witnesses that `state` shows."""
     for witness in system.witnesses:
@@ -259,7 +302,7 @@ def first_broken(
     """Return the name of the promise that a move of `state` to `after` violates; step invariants come first."""
     if (name := broken_by_move(system, state, move, outcome)) is not None or after is None:
         return name
-    return broken(system, after)
+    return broken_at_end(system, after)
 
 
 def event_of(move: Move) -> Any:  # noqa: ANN401 - events are the subject's own

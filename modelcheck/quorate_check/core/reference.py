@@ -11,11 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 from quorate_check.core.behaviour import (
+    DEADLOCK,
     RAISED,
     StepRaisedError,
     broken,
     broken_by_move,
     event_of,
+    is_deadlock,
     kind,
     moves,
     refuse_chance,
@@ -44,6 +46,7 @@ class _Search:
         self.transitions = self.over_capacity = self.beyond = self.step_executions = 0
         self.witness_depths: dict[str, int] = {}
         self.path: Path | None = None
+        self.deadlock: Path | None = None  # on the level that is: it counts if nothing else is found there
 
     def with_count(
         self, step: Callable[[Any, Any], Iterable[Outcome | Defer]]
@@ -72,6 +75,8 @@ class _Search:
 
     def expand(self, state: GlobalState, depth: int) -> Iterator[GlobalState]:
         """Yield the new successors of `state`, which is at `depth`."""
+        if self.deadlock is None and is_deadlock(self.system, state):
+            self.deadlock = self.path_to(state, DEADLOCK)
         try:
             for move, outcome, after in moves(self.system, state):
                 if outcome is not None:
@@ -86,6 +91,10 @@ class _Search:
                     yield after
         except StepRaisedError as error:
             self.path = self.path or self.path_to(state, RAISED, Step(error.move, None), str(error))
+
+    def end_level(self) -> None:
+        """Let a deadlock count if no promise is broken one step later."""
+        self.path = self.path or self.deadlock
 
     def judge_step(
         self, state: GlobalState, move: Move, outcome: Outcome, after: GlobalState | None, depth: int
@@ -126,6 +135,7 @@ def explore(system: System, *, depth: int | None = None, stop: Callable[[], str 
                 search.beyond += 1
             else:
                 successors.extend(search.expand(state, len(levels) - 1))
+        search.end_level()
         frontier = successors
         if frontier:
             levels.append(len(frontier))

@@ -123,10 +123,12 @@ class Network:
             },
         )
 
-    def fault(self) -> str | None:
-        """Return what is wrong with the network, None if nothing is."""
+    def fault(self, *, judges_ends: bool = False) -> str | None:
+        """Return what is wrong with the network of a system, which may judge where it ends; None if nothing is."""
         if self.kind is not NetworkKind.ANY:
             return None if self.capacity >= 1 else "the network's capacity must be at least 1"
+        if judges_ends:
+            return "done: a network that may lose every message has no deadlock of its own; give another network"
         if self == Network(NetworkKind.ANY):
             return None
         return (
@@ -196,8 +198,9 @@ class System:
     `source` and `destination` give the node index of a message's sender and receiver, from 0; messages with attributes
     of these names need no others. `budgets` limits how often the
     spontaneous events that name a budget may happen on one path. `beyond` is the boundary: a global state with a node
-    beyond it is judged and counted, but not expanded. `described` has descriptions for paths (`tell/described.py`); no
-    search uses it.
+    beyond it is judged and counted, but not expanded. With `done`, a state in which nothing can happen any more is a
+    violation unless every node is done (`behaviour.is_deadlock`). `described` has descriptions for paths
+    (`tell/described.py`); no search uses it.
     """
 
     name: str
@@ -209,6 +212,7 @@ class System:
     spontaneous: tuple[Spontaneous, ...] = ()
     budgets: Mapping[str, int] = field(default_factory=dict)
     beyond: Callable[[Any], bool] = _never_beyond
+    done: Callable[[Any], bool] | None = None
     invariants: tuple[Invariant | StepInvariant, ...] = ()
     witnesses: tuple[Witness | StepWitness, ...] = ()
     symmetry: Symmetry | None = None
@@ -237,6 +241,7 @@ class System:
         field_kinds: dict[str, Kinds] = {
             "network": (Network,),
             "symmetry": (Symmetry, NoneType),
+            "done": (*FUNCTION, NoneType),
             "budgets": (Mapping,),
             **dict.fromkeys(("step", "source", "destination", "beyond"), FUNCTION),
         }
@@ -252,7 +257,7 @@ class System:
         names = [p.name for p in (*self.invariants, *self.witnesses)]
         if not self.initial:
             yield "a system needs at least one node"
-        if fault := self.network.fault():
+        if fault := self.network.fault(judges_ends=self.done is not None):
             yield fault
         if reserved := {"drops", "duplicates"} & set(self.budgets):
             yield f"{min(reserved)!r} is a budget of the network; rename yours"

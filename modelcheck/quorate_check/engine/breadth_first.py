@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from quorate_check.core import behaviour
+from quorate_check.core.behaviour import DEADLOCK
 from quorate_check.core.invariants import StepWitness, Witness
 from quorate_check.core.path import Path
 from quorate_check.core.system import System
@@ -71,6 +72,7 @@ class BreadthFirst(ABC):
         self.layout = self.tables.layout()
         self.depth = 0  # of the states that are being expanded
         self.findings: list[Finding] = []
+        self.deadlocks: list[Finding] = []  # of the level that is: they count if nothing else is found in it
         self.witness_depth: dict[str, int] = {}
         self.level_end = 0  # states that were expanded, or are in the level that is
         self.pending = 0  # states of that level that weren't expanded yet
@@ -136,6 +138,8 @@ class BreadthFirst(ABC):
             while levels[-1] and not self.findings and self.depth != self.limits.depth:
                 self.level_end = sum(levels)
                 reason = self._level()
+                if not self.findings:
+                    self.findings = self.deadlocks
                 levels.append(self._tally().states - sum(levels))
                 if reason is not None:
                     break
@@ -180,7 +184,8 @@ class BreadthFirst(ABC):
         """Run the real step function for pairs that workers didn't know, and say which messages are useless."""
         if len(missing):
             for state, name, detail in self.tables.execute(missing):
-                self.findings.append(Finding(state, name, is_step=True, detail=detail))
+                findings = self.deadlocks if name == DEADLOCK else self.findings
+                findings.append(Finding(state, name, is_step=name != DEADLOCK, detail=detail))
             for name in self.tables.step_witnesses:
                 self.witness_depth.setdefault(name, self.depth + 1)
         if self.useless is not None:

@@ -166,6 +166,7 @@ def digest(tables: Tables) -> str:
         tables.program[: tables.program_size],
         tables.spontaneous[:n],
         tables.beyond[:n],
+        tables.done[:n],
         tables.rename_local[:, :n],
         tables.rename_message[:, :m],
         tables.destination[:m],

@@ -29,8 +29,8 @@ from quorate_check.engine.caching import compiled
 
 # Positions in `sizes`: numbers that stay the same during a call.
 WORDS, NODES, CAPACITY, EVENTS, BUDGETS, KIND, DROPS, DUPLICATES = range(8)
-SHARDS, PERMUTATIONS, ALIKE, KEY_WORDS, AT_ONCE, REMOVES = range(8, 14)
-SIZES = 14
+SHARDS, PERMUTATIONS, ALIKE, KEY_WORDS, AT_ONCE, REMOVES, ENDS = range(8, 15)
+SIZES = 15
 UNORDERED, ORDERED, LOCKSTEP = range(3)  # values of sizes[KIND]
 EACH, PAIRS, ALL = range(3)  # values of group_over
 # Positions in the counts that `expand` and `insert` bring up to date.
@@ -39,6 +39,8 @@ STATES, ORBITS, FRESH = range(3)
 
 EXTRA = 3  # words of a successor record beyond the state
 UNKNOWN = -1  # a step that Python hasn't executed yet
+QUIET, BUSY = 1, 0  # a local state in which no event is enabled but faults, and another
+NOBODY = -1  # the local id in a row of `missing` that reports a deadlock
 MESSAGE_LOST = -2  # a move in which no node acts
 NEXT_ROUND = -3  # the same: a lockstep round begins
 UNLIMITED = -1  # a budget without a limit, and without a count
@@ -393,6 +395,7 @@ class StepTable(NamedTuple):
 
     `pairs` finds, by local id << 32 | message id, and `spontaneous[local id, event]` gives the place in `program` where
     a step's outcomes stand: how many there are, then for each the new local id, the number of messages, and these.
+    `done` and `quiet` say of each local state whether a node that is in it is done, and whether it is QUIET.
     """
 
     pairs: Any
@@ -401,6 +404,8 @@ class StepTable(NamedTuple):
     event_budget: Any
     budget_limit: Any
     beyond: Any
+    done: Any
+    quiet: Any
 
 
 class Messages(NamedTuple):
@@ -459,11 +464,12 @@ def _expand(todo, states, shard, sizes, fields, table, messages, useless, renami
     """Write the successors of the states `todo` of one shard, of which `states` are the words, to those that own them.
 
     A state with an unknown step goes on `retries` and its unknown steps (state, local id, message id or -1 - event) on
-    `missing`; nothing else is written for it. Stops before a state that needs more room than is left;
+    `missing`; nothing else is written for it. An event beyond the last asks whether the local state is QUIET, and the
+    local id NOBODY reports a deadlock. Stops before a state that needs more room than is left;
     counts[CONSUMED] says how many states were dealt with.
     """
     word, shift, mask, budgets_only = fields
-    pairs, program, spontaneous, event_budget, budget_limit, beyond = table
+    pairs, program, spontaneous, event_budget, budget_limit, beyond, done, quiet = table
     destination, link, is_round_end, round_ends = messages
     permutations, rename_local = renaming.permutations, renaming.rename_local
     useless_table, answers = useless
@@ -522,6 +528,7 @@ def _expand(todo, states, shard, sizes, fields, table, messages, useless, renami
         n_moves = 0
         missing_before = counts[MISSING]
         full = False
+        alive = sizes[ENDS] == 0 or (kind == LOCKSTEP and current == 0 and size + round_ends.shape[0] > 0)
         for k in range(size):
             if kind != UNORDERED and k > 0 and (kind == LOCKSTEP or link[flight[k]] == link[flight[k - 1]]):
                 continue
@@ -543,6 +550,7 @@ def _expand(todo, states, shard, sizes, fields, table, messages, useless, renami
                 move_node[n_moves], move_slot[n_moves], move_steps[n_moves] = node, k, steps
                 move_budget[n_moves] = -1
                 n_moves += 1
+                alive = True
             if is_round_end[message]:
                 continue
             if steps > 0 and (all_may_stay or used[duplicates] < budget_limit[duplicates]):
@@ -579,6 +587,32 @@ def _expand(todo, states, shard, sizes, fields, table, messages, useless, renami
                 move_node[n_moves], move_slot[n_moves], move_steps[n_moves] = -1, -1, NEXT_ROUND
                 move_budget[n_moves] = -1
                 n_moves += 1
+        if not alive and not full and counts[MISSING] == missing_before:
+            # No message arrives. Is anybody not done, and does anything happen by itself?
+            waits = sizes[AT_ONCE] != 0 and size > 0
+            all_done = True
+            for i in range(nodes):
+                all_done &= done[local[i]] != 0
+            for i in range(0 if waits or all_done or current > 0 else nodes):
+                alive |= quiet[local[i]] == BUSY
+            for i in range(0 if alive or waits or all_done or current > 0 else nodes):
+                if quiet[local[i]] == UNKNOWN:
+                    if counts[MISSING] == missing.shape[0]:
+                        full = True
+                        break
+                    missing[counts[MISSING], 0] = state
+                    missing[counts[MISSING], 1] = local[i]
+                    missing[counts[MISSING], 2] = -1 - events
+                    counts[MISSING] += 1
+            if not alive and not all_done and not full and counts[MISSING] == missing_before:
+                if counts[MISSING] == missing.shape[0]:
+                    full = True
+                else:
+                    missing[counts[MISSING], 0] = state
+                    missing[counts[MISSING], 1] = NOBODY
+                    missing[counts[MISSING], 2] = 0
+                    counts[MISSING] += 1
+                    missing_before = counts[MISSING]  # nothing has to be run for it
         if full:
             counts[MISSING] = missing_before
             return

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from quorate_check.core import behaviour
-from quorate_check.core.behaviour import RAISED, Raised, is_fault
+from quorate_check.core.behaviour import DEADLOCK, RAISED, Raised, is_fault
 from quorate_check.core.path import GlobalState, Move, Path, Step
 from quorate_check.core.system import System
 from quorate_check.core.values import memoize
@@ -77,7 +77,8 @@ def breaking(system: System, state: GlobalState) -> Iterator[tuple[Step, str, st
         if outcome is not None and isinstance(outcome.local, Raised):
             yield Step(move, None), RAISED, outcome.local.text
             continue
-        if (name := behaviour.first_broken(system, state, move, outcome, after)) is not None:
+        name = behaviour.first_broken(system, state, move, outcome, after)
+        if name not in {None, DEADLOCK}:  # a deadlock is found one level later
             yield Step(move, after), name, ""
 
 

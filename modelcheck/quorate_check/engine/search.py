@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from quorate_check.core.behaviour import DEADLOCK
 from quorate_check.core.path import Path
 from quorate_check.core.system import System
 from quorate_check.core.verdict import Exploration
@@ -200,7 +201,7 @@ class _Search(BreadthFirst):
         finding = min(self.findings)
         states = chain(self.tables, self.layout, self.shards, finding.state)
         path = concrete_path(self.tables, states, finding, settle)
-        if not path.steps or self.leaves_out:
+        if not path.steps or self.leaves_out or path.broken == DEADLOCK:
             return path
         return most_readable(self.tables, self.layout, self.shards, self.bounds, path=path, stop=self.stop)
 

@@ -8,9 +8,11 @@ induction over the steps of a path, what an unreduced search would meet are rena
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import factorial, prod
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness, Witness
 from quorate_check.core.system import Outcome, System, UnusableSystemError
@@ -70,12 +72,12 @@ class Trial:
                     )
         return images
 
-    def boundary(self, images: Sequence[Any], beyond: Sequence[int]) -> None:
-        """Refuse a boundary that runs between a local state and what it is called elsewhere."""
-        for image, its in zip(images, beyond, strict=True):
-            if its != beyond[0]:
+    def truth(self, name: str, images: Sequence[Any], answers: Sequence[int]) -> None:
+        """Refuse the function `name`, whose answers are these, if it tells a local state from its renamings."""
+        for image, its in zip(images, answers, strict=True):
+            if its != answers[0]:
                 yes, no = (image, images[0]) if its else (images[0], image)
-                self._refuse("beyond", f"{yes!r} is beyond it and {no!r} isn't")
+                self._refuse(name, f"it is true of {yes!r} and not of {no!r}")
 
     def ends(self, images: Sequence[Any], ends: Sequence[tuple[int, int]]) -> None:
         """Refuse messages whose sender and receiver, `ends`, aren't renamed as the messages are."""
@@ -133,3 +135,39 @@ def _verdict(prop: Property, *arguments: Any) -> bool:  # noqa: ANN401 - the sub
 def _step(step: Step) -> str:
     before, event, outcome = step
     return f"{event!r} in {before!r} leading to {outcome!r}"
+
+
+class Mates(NamedTuple):
+    """Which nodes are interchangeable, and the permutations by the places that they give to nodes; see `Renaming`.
+
+    A permutation is found by the rank, among its mates, of the place of each node: as digits of one number. So many as
+    `alike` give all nodes the same places.
+    """
+
+    mates: Any
+    before: Any
+    count: Any
+    permutation_of: Any
+    alike: int
+
+
+def mates_of(groups: Iterable[Sequence[int]], permutations: list[list[int]], n: int) -> Mates:
+    """Return the mates of `n` nodes, of which these groups are interchangeable by these permutations."""
+    in_order = [sorted(group) for group in groups if group[0] < n]
+    mates = [next((group for group in in_order if i in group), [i]) for i in range(n)]
+    first = dict[int, int]()
+    for number, p in enumerate(permutations):
+        code = 0
+        for i in range(n):
+            code = code * len(mates[i]) + mates[i].index(p[i])
+        first.setdefault(code, number)
+    count = np.array([len(group) for group in mates], np.int64)
+    permutation_of = np.zeros(int(count.prod()) if first else 0, np.int64)
+    permutation_of[list(first)] = list(first.values())
+    return Mates(
+        np.array([[j in mates[i] for j in range(n)] for i in range(n)], np.uint8),
+        np.array([max((j for j in mates[i] if j < i), default=-1) for i in range(n)], np.int64),
+        count,
+        permutation_of,
+        len(permutations) // max(1, len(first)),
+    )

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from quorate_check.core.behaviour import RAISED, broken_by_step, kind, refuse_chance
+from quorate_check.core.behaviour import DEADLOCK, RAISED, broken_by_step, is_quiet, kind, refuse_chance
 from quorate_check.core.behaviour import outcomes as outcomes_of
 from quorate_check.core.invariants import StepWitness
 from quorate_check.core.system import Deliver, Outcome, RoundEnd, System, UnusableSystemError
@@ -20,7 +20,7 @@ from quorate_check.core.unusable import text_of
 from quorate_check.core.values import Numbers
 from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints, Layout, layout
-from quorate_check.engine.symmetry import Step
+from quorate_check.engine.symmetry import Step, mates_of
 from quorate_check.engine.views import Judge
 
 StepVerdicts = tuple[Step, list[bool]]  # a step, and what the properties of steps say of it
@@ -56,12 +56,15 @@ class Tables:
         self.drops, self.duplicates = names.index("drops"), names.index("duplicates")
         self.permutations = np.array([p[:n] for p in self.group], np.int64).reshape(len(self.group), n)
         self.inverse = np.argsort(self.permutations, axis=1).astype(np.int64)
-        self._place_mates(n)
+        mates = mates_of(self.trial.groups, self.permutations.tolist(), n)
+        self.mates, self.mate_before, self.mate_count, self.permutation_of, self.alike = mates
         self.products = np.array(self.trial.products, np.int64)
 
         self.local_ids = Numbers()
         self.locals = self.local_ids.values
         self.beyond = np.zeros(64, np.uint8)
+        self.done = np.zeros(64, np.uint8)
+        self.quiet = np.full(64, kernel.UNKNOWN, np.int8)
         self.spontaneous = np.full((64, len(self.events)), kernel.UNKNOWN, np.int32)
         self.view_of = np.zeros((len(judge.groups), 64), np.int32)
         self.rename_local = np.zeros((len(self.group), 64), np.int32)
@@ -93,26 +96,6 @@ class Tables:
         with_ends = kind(system).in_rounds and system.network.round_end is not None
         self.round_ends = np.array([self.message_id(RoundEnd(i)) for i in range(n)] if with_ends else [], np.int64)
 
-    def _place_mates(self, n: int) -> None:
-        """Enter which nodes are interchangeable, and the permutations by the places that they give to nodes.
-
-        A permutation is found by the rank, among its mates, of the place of each node: as digits of one number.
-        """
-        groups = [sorted(group) for group in self.trial.groups if group[0] < n]
-        mates = [next((group for group in groups if i in group), [i]) for i in range(n)]
-        self.mates = np.array([[j in mates[i] for j in range(n)] for i in range(n)], np.uint8)
-        self.mate_before = np.array([max((j for j in mates[i] if j < i), default=-1) for i in range(n)], np.int64)
-        self.mate_count = np.array([len(group) for group in mates], np.int64)
-        first = dict[int, int]()
-        for number, p in enumerate(self.permutations.tolist()):
-            code = 0
-            for i in range(n):
-                code = code * len(mates[i]) + mates[i].index(p[i])
-            first.setdefault(code, number)
-        self.permutation_of = np.zeros(int(self.mate_count.prod()) if first else 0, np.int64)
-        self.permutation_of[list(first)] = list(first.values())
-        self.alike = len(self.group) // max(1, len(first))
-
     def layout(self, least: Layout | None = None) -> Layout:
         """Return a layout for the ids handed out so far, and no narrower than `least`."""
         local_bits, message_bits = len(self.locals).bit_length(), len(self.messages).bit_length()
@@ -132,7 +115,8 @@ class Tables:
             return self._new_local(local)
         images = self.trial.images(local, self.system.symmetry.local)
         ids = [self._new_local(r) if (number := self.local_ids.get(r)) is None else number for r in images]
-        self.trial.boundary(images, self.beyond[ids].tolist())
+        self.trial.truth("beyond", images, self.beyond[ids].tolist())
+        self.trial.truth("done", images, self.done[ids].tolist())
         for g, group in enumerate(self.judge.groups):
             looks = [group.look(image) for image in images]
             self.view_of[g, ids] = [group.number(*(looks[c] for c in row)) for row in self.products.T.tolist()]
@@ -153,10 +137,13 @@ class Tables:
         number = self.local_ids.add(local)
         needed = len(self.locals)
         self.beyond = room(self.beyond, 0, needed)
+        self.done = room(self.done, 0, needed)
+        self.quiet = room(self.quiet, 0, needed, kernel.UNKNOWN)
         self.spontaneous = room(self.spontaneous, 0, needed, kernel.UNKNOWN)
         self.view_of = room(self.view_of, 1, needed)
         self.orbit = room(self.orbit, 0, needed)
         self.beyond[number] = self.system.beyond(local)
+        self.done[number] = self.system.done is None or self.system.done(local)
         for g, group in enumerate(self.judge.groups if not self.group else ()):
             self.view_of[g, number] = group.number(group.look(local))
         return number
@@ -209,15 +196,25 @@ class Tables:
     def execute(self, missing: Ints) -> list[tuple[int, str, str]]:
         """Run the real step function for each distinct pair of `missing`; return (state, property, detail) findings.
 
-        Rows are (state, local id, message id or -1 - event); the state is one in which the pair occurs.
+        Rows are (state, local id, message id or -1 - event); the state is one in which the pair occurs. Two kinds of
+        rows aren't of pairs (`kernel._expand`).
         """
+        missing, deadlocks = self._pairs_of(missing)
         order = np.lexsort((missing[:, 0], missing[:, 2], missing[:, 1]))
         first = np.ones(len(order), np.bool_)
         first[1:] = np.any(np.diff(missing[order][:, 1:], axis=0) != 0, axis=1)
-        return self._execute(missing[order][first])
+        return deadlocks + self._execute(missing[order][first])
+
+    def _pairs_of(self, rows: Ints) -> tuple[Ints, list[tuple[int, str, str]]]:
+        """Return the rows that are pairs, and the first deadlock; note which local states in the others are quiet."""
+        ends, asks = rows[:, 1] == kernel.NOBODY, rows[:, 2] == -1 - len(self.events)
+        for local in np.unique(rows[asks, 1]).tolist():
+            self.quiet[local] = kernel.QUIET if is_quiet(self.system, self.locals[local]) else kernel.BUSY
+        return rows[~(ends | asks)], [(int(state), DEADLOCK, "") for state in np.sort(rows[ends, 0])[:1]]
 
     def _execute(self, distinct: Ints) -> list[tuple[int, str, str]]:
-        self.runs.append(distinct[:, 1:].copy())
+        if len(distinct):  # a checkpoint tells runs by their numbers, and writes no empty one
+            self.runs.append(distinct[:, 1:].copy())
         findings = []
         for state, local, code in distinct.tolist():
             if (local, code) not in self._places:

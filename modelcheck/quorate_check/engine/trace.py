@@ -141,7 +141,7 @@ def breaking_path(system: System, initial: GlobalState, steps: tuple[Step, ...],
     last = steps[-1].after if steps else initial
     assert last is not None
     if moves is None:
-        name = behaviour.broken(system, last)
+        name = behaviour.broken_at_end(system, last)
         if name is None:
             raise not_believed(system, "a violation that the state doesn't show")
         return Path(initial, steps, name)

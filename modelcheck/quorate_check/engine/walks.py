@@ -205,7 +205,10 @@ class _Walks:
         self.findings += [Finding(s, name, is_step=False) for s, name in self.judge.judge(fresh[:rows], depth + 1)]
         if len(self.worker.missing):
             findings = self.tables.execute(self.worker.missing)
-            self.findings += [Finding(state, name, is_step=True, detail=detail) for state, name, detail in findings]
+            self.findings += [
+                Finding(state, name, is_step=name != behaviour.DEADLOCK, detail=detail)
+                for state, name, detail in findings
+            ]
             for name in self.tables.step_witnesses:
                 self.step_witness_depth.setdefault(name, depth + 1)
         if self.tables.outgrow(at):

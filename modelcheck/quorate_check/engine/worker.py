@@ -37,6 +37,7 @@ def sizes(tables: Tables, layout: Layout, shards: int) -> Ints:
     numbers[kernel.SHARDS], numbers[kernel.PERMUTATIONS] = shards, len(tables.group)
     numbers[kernel.ALIKE] = tables.alike
     numbers[kernel.KEY_WORDS], numbers[kernel.AT_ONCE] = tables.judge.key_words, network.at_once
+    numbers[kernel.ENDS] = tables.system.done is not None
     return numbers
 
 
@@ -69,7 +70,9 @@ class Worker:
             self.number,
             numbers,
             kernel.Fields(at.word, at.shift, at.mask, at.budgets_only),
-            kernel.StepTable(t.pairs, t.program, t.spontaneous, t.event_budget, t.budget_limit, t.beyond),
+            kernel.StepTable(
+                t.pairs, t.program, t.spontaneous, t.event_budget, t.budget_limit, t.beyond, t.done, t.quiet
+            ),
             kernel.Messages(t.destination, t.link, t.is_round_end, t.round_ends),
             NOTHING if self.useless is None else self.useless.arrays,
             kernel.Renaming(

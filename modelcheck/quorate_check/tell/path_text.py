@@ -108,6 +108,9 @@ def breakage(system: System, path: Path) -> Breakage:
     if path.broken == behaviour.RAISED:
         return Breakage(f"it raised {path.detail}", ())
     states = [path.initial, *(step.after for step in path.steps)]
+    if path.broken == behaviour.DEADLOCK:
+        assert states[-1] is not None, "a state in which nothing can happen was reached"
+        return _deadlock(system, states[-1])
     for invariant in system.invariants:
         if invariant.name != path.broken:
             continue
@@ -133,6 +136,19 @@ def _broken_by_state(system: System, invariant: Invariant, state: GlobalState) -
             values = tuple((n, _whole(views[n])) for n in sorted(nodes))
             return Breakage(invariant.sentence, values, reason)
     return Breakage(invariant.sentence, ())
+
+
+def _deadlock(system: System, state: GlobalState) -> Breakage:
+    """Return who waits for ever in `state`, and which messages nobody takes."""
+    assert system.done is not None
+    waiting = [node for node, local in enumerate(state.nodes) if not system.done(local)]
+    names = " and ".join(name_of(system, node) for node in waiting)
+    why = f"nothing can happen any more, and {names} {'waits' if len(waiting) == 1 else 'wait'} for ever"
+    if state.flight:
+        messages = ", ".join(described(system).event(message) for message in state.flight)
+        why += f"; in flight, and taken by nobody: {messages}"
+    sentence = "something can happen until every node is done, faults and bounds aside"
+    return Breakage(sentence, tuple((node, _whole(state.nodes[node])) for node in waiting), why)
 
 
 def _whole(view: object) -> str:

@@ -166,7 +166,7 @@ def replay(saved: SavedPath, system: System) -> Replay:
 def _walk(saved: SavedPath, system: System) -> Replay:
     initial = behaviour.start(system)
     state, steps = initial, list[Step]()
-    if (name := behaviour.broken(system, state)) is not None:
+    if (name := behaviour.broken_at_end(system, state)) is not None:
         return Replay(saved, initial, (), Path(initial, (), name))
     for number, saved_step in enumerate(saved.steps, start=1):
         step, name, detail = _find_step(system, state, saved_step)

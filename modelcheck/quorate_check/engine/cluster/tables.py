@@ -22,7 +22,7 @@ Change = tuple[Array | None, Array]  # at which places of the flattened array, N
 ARRAYS = (
     *("pairs", "program", "spontaneous", "event_budget", "budget_limit", "beyond", "destination", "link"),
     *("is_round_end", "round_ends", "permutations", "inverse", "permutation_of", "mates", "mate_before", "mate_count"),
-    *("rename_local", "rename_message", "orbit", "view_of"),
+    *("rename_local", "rename_message", "orbit", "view_of", "done", "quiet"),
 )
 USELESS = ("table", "answers")
 
