@@ -59,7 +59,7 @@ OUTSIDE = {
 }
 
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 400, 60
-MOST_LINES_OF_THE_TRUSTED_BASE = 1_000
+MOST_LINES_OF_THE_TRUSTED_BASE = 1_400
 MEDIAN_LINES, MEDIAN_LINES_OF_A_FUNCTION = 200, 12
 LONG_MODULES = {
     "modelcheck/quorate_check/engine/kernel.py": "a kernel calls only what is compiled with it, and that is one file",
@@ -293,7 +293,7 @@ def code_lines(module: Path) -> int:
 
 
 def test_the_trusted_base_can_be_read_in_an_hour() -> None:
-    """It has under 1,000 lines of code."""
+    """Safety and liveness together have under 1,400 lines of code."""
     core = [code_lines(module) for module in CHECKER if inside(module, "quorate_check")[0] == "core"]
     assert core
     assert sum(core) < MOST_LINES_OF_THE_TRUSTED_BASE

@@ -9,7 +9,9 @@ from pages import run_page
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
-@pytest.mark.parametrize(("page", "commands"), [("tutorial.md", 10), ("examples.md", 3), ("members.md", 1)])
+@pytest.mark.parametrize(
+    ("page", "commands"), [("tutorial.md", 10), ("examples.md", 3), ("liveness.md", 9), ("members.md", 1)]
+)
 def test_what_a_page_shows_is_what_its_reader_sees(page: str, commands: int, tmp_path: Path) -> None:
     """Every file, change and command of it, in its order, in an empty folder; and nothing was overlooked."""
     ran = list(run_page(DOCS / page, tmp_path))

@@ -9,6 +9,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from quorate_check.api.checking import NotAsPromisedError, check
     from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
+    from quorate_check.core.liveness import (
+        AlwaysEventually,
+        Condition,
+        Eventually,
+        EventuallyAlways,
+        Fairness,
+        LeadsTo,
+        Strength,
+        fair_deliveries,
+        fair_event,
+    )
     from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
     from quorate_check.core.system import (
         Defer,
@@ -21,19 +32,26 @@ if TYPE_CHECKING:
         System,
         UnusableSystemError,
     )
-    from quorate_check.core.verdict import CutOff, Exploration, Verdict, WitnessResult
+    from quorate_check.core.verdict import CutOff, Exploration, LivenessResult, Verdict, WitnessResult
     from quorate_check.tell.described import Box, Described, Label, Rule
 
 __all__ = [
+    "AlwaysEventually",
     "Box",
+    "Condition",
     "CutOff",
     "Defer",
     "Deliver",
     "Described",
+    "Eventually",
+    "EventuallyAlways",
     "Exploration",
+    "Fairness",
     "GlobalState",
     "Invariant",
     "Label",
+    "LeadsTo",
+    "LivenessResult",
     "Move",
     "MoveKind",
     "Network",
@@ -47,6 +65,7 @@ __all__ = [
     "Step",
     "StepInvariant",
     "StepWitness",
+    "Strength",
     "Symmetry",
     "System",
     "UnusableSystemError",
@@ -54,12 +73,18 @@ __all__ = [
     "Witness",
     "WitnessResult",
     "check",
+    "fair_deliveries",
+    "fair_event",
 ]
 _HOMES = {
     "api.checking": {"NotAsPromisedError", "check"},
     "core.invariants": {"Invariant", "Over", "StepInvariant", "StepWitness", "Witness"},
+    "core.liveness": {
+        *("AlwaysEventually", "Condition", "Eventually", "EventuallyAlways", "LeadsTo"),
+        *("Fairness", "Strength", "fair_deliveries", "fair_event"),
+    },
     "core.path": {"GlobalState", "Move", "MoveKind", "Path", "Step"},
-    "core.verdict": {"CutOff", "Exploration", "Verdict", "WitnessResult"},
+    "core.verdict": {"CutOff", "Exploration", "LivenessResult", "Verdict", "WitnessResult"},
     "tell.described": {"Box", "Described", "Label", "Rule"},
 }
 

@@ -63,6 +63,7 @@ GAME = System(
     spontaneous=(Spontaneous("serve", budget="serves"),),
     budgets={"serves": 1},
     invariants=(Invariant("Short", "nobody sees three", lambda s: s.pings, lambda v: v[0] < 3, Over.EACH),),
+    done=lambda _: True,
     witnesses=(Witness("Played", lambda s: s.pings, lambda v: v[0] == 2),),
 )
 NEVER = Witness("Never", lambda s: s.pings, lambda v: v[0] == 9)

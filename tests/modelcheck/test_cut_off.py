@@ -59,6 +59,7 @@ NOTES = System(
     step=count,
     network=Network(NetworkKind.ORDERED, 4),
     spontaneous=(Spontaneous("tick"),),
+    done=lambda n: n == 4,
     invariants=(Invariant("Low", "no count passes four", lambda n: n, lambda v: v[0] < 5, Over.EACH),),
 )
 NARROW = replace(NOTES, network=Network(NetworkKind.ORDERED, 2), beyond=lambda n: n == 3)

@@ -30,6 +30,7 @@ system = System(
     network=Network(NetworkKind.ORDERED, 1, drops=None),
     spontaneous=(Spontaneous("tick", budget="ticks"),),
     budgets={"ticks": 9},
+    done=lambda n: n == 3,
     invariants=(Invariant("Low", "no count reaches two", lambda n: n, lambda v: v[0] < 2, Over.EACH),),
 )
 made = lambda: system

@@ -25,6 +25,7 @@ def system(limit):
         spontaneous=(Spontaneous("tick"),),
         invariants=(Invariant("Low", f"no count reaches {limit}", lambda n: n, lambda v: v[0] < limit, Over.EACH),),
         witnesses=(Witness("Four", lambda n: n, lambda v: v[0] == 4),),
+        done=lambda n: n == 5,
     )
 
 low = system(3)

@@ -28,6 +28,7 @@ system = System(
     network=Network(NetworkKind.UNORDERED, 1),
     spontaneous=(Spontaneous("tick", budget="ticks"),),
     budgets={"ticks": 9},
+    done=lambda _: True,
     invariants=(Invariant("Low", "no count reaches two", lambda n: n, low, Over.EACH),),
     described=Described(event=told),
 )

@@ -66,6 +66,7 @@ def system(step: Any, kind: NetworkKind, capacity: int, *events: str) -> System:
         step=step,
         network=Network(kind, capacity),
         spontaneous=tuple(map(Spontaneous, events)),
+        done=lambda _: True,
         invariants=(Invariant("NeverHeeded", "nobody heeds", lambda s: s.heeded, lambda v: v == (0,), Over.EACH),),
     )
 

@@ -28,7 +28,7 @@ def step(n, event):
 
 system = System(
     name="counter", initial=(0,), step=step, network=Network(NetworkKind.UNORDERED, 1),
-    spontaneous=(Spontaneous("tick"),),
+    spontaneous=(Spontaneous("tick"),), done=lambda n: n == 3,
     invariants=(Invariant("Low", "below two", lambda n: n, lambda v: v[0] < 2, Over.EACH),),
     witnesses=(
         Witness("it counts to three", lambda n: n, lambda v: v[0] == 3),

@@ -17,7 +17,7 @@ from quorate_check.api.guard import Guard
 from quorate_check.api.options import Current, Engine
 from quorate_check.api.watch import INTERRUPTED, Watch
 from quorate_check.core import behaviour
-from quorate_check.core.system import System, UnusableSystemError
+from quorate_check.core.system import NetworkKind, System, UnusableSystemError
 from quorate_check.core.unusable import Kinds, repr_line, type_advice
 from quorate_check.core.verdict import Exploration, Verdict, counted
 from quorate_check.tell.report import print_path
@@ -81,7 +81,7 @@ def check(
     )
     options = Current.options
     depth = min((d for d in (depth, options.depth) if d is not None), default=None)
-    guard = Guard(system)
+    guard = Guard(system.as_checked())
     with Watch(system.name, options.show) as watch:
         exploration = search(
             guard,
@@ -109,8 +109,14 @@ def _refuse_unusable(system: System, breaks: str | None, **others: object) -> No
     for name, value in {"system": system, **others, "breaks": breaks}.items():
         if (kinds := type_advice(value, ARGUMENTS[name])) is not None:
             raise UnusableSystemError(f"check: {name} is {repr_line(value)}; give {kinds}")
-    if breaks is not None and breaks not in (names := [*(i.name for i in system.invariants), behaviour.RAISED]):
+    if breaks is not None and breaks not in (names := _promises(system)):
         raise UnusableSystemError(f"{system.name}: breaks={breaks!r} is none of its promises, {', '.join(names)}")
+
+
+def _promises(system: System) -> list[str]:
+    """Return the names of all that a check of `system` may find broken."""
+    ends = [] if system.network.kind is NetworkKind.ANY else [behaviour.DEADLOCK]
+    return [*(promise.name for promise in (*system.invariants, *system.liveness)), behaviour.RAISED, *ends]
 
 
 def search(
@@ -156,8 +162,7 @@ def _fault(exploration: Exploration, guard: Guard, depth: int | None, breaks: st
         is_broken = path is not None and path.broken == breaks
         return None if is_broken else f"{breaks} should have been broken, but: {conclusion}"
     if path is not None:
-        place = guard.raised_at(path)
-        return conclusion if place is None else f"{conclusion}, at {place}"
+        return _violation(exploration, path, guard)
     if exploration.stopped is not None:
         return f"{conclusion}; {MEMORY}"
     if exploration.transitions == 0 and not (exploration.over_capacity or exploration.beyond) and depth != 0:
@@ -165,6 +170,13 @@ def _fault(exploration: Exploration, guard: Guard, depth: int | None, breaks: st
     if exploration.verdict is Verdict.UNKNOWN:
         return f"{conclusion}; {WITNESS}"
     return None
+
+
+def _violation(exploration: Exploration, path: Path, guard: Guard) -> str:
+    if (path.broken, path.steps) == (behaviour.DEADLOCK, ()):
+        return NOTHING_HAPPENS
+    place = guard.raised_at(path)
+    return exploration.conclusion if place is None else f"{exploration.conclusion}, at {place}"
 
 
 def _partial_result(exploration: Exploration) -> str:
@@ -178,7 +190,7 @@ def _partial_result(exploration: Exploration) -> str:
 def _text(system: System, exploration: Exploration, fault: str, note: str) -> str:
     """Return the text of a failure: the fault, then the path, then the note about the saved path."""
     head = "\n".join(wrapped(f"{system.name}: {fault}", _width()))
-    if exploration.path is None:
+    if exploration.path is None or fault is NOTHING_HAPPENS:
         return head
     return "\n".join(filter(None, [head, counterexample(system, exploration.path), note]))
 

@@ -32,7 +32,7 @@ def named_system(name: str) -> System:
     if not isinstance(system, System):
         what = "it is" if system is value else "it returns"
         raise UnusableSystemError(f"{name}: {what} {type(system).__name__}, not a System")
-    return system
+    return system.as_checked()
 
 
 def name_of_system(system: System) -> str | None:

@@ -54,7 +54,9 @@ def explore_system(
     with guard.enforcement():
         system, exploration = search.run_for(system, witness, output.progress)
     exploration = replace(exploration, path=guard.with_place(exploration.path))
-    report = Report(system, bounds_of(system), exploration, engine.value, search.limits.workers)
+    report = Report(
+        system, bounds_of(system), exploration, engine.value, 1 if system.liveness else search.limits.workers
+    )
     return STATUS[show_report(output, report, subject=name)]
 
 

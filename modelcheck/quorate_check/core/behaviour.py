@@ -14,8 +14,8 @@ from typing import Any
 
 from quorate_check.core.invariants import Invariant, Over, StepInvariant, Witness
 from quorate_check.core.networks import SEMANTICS, Queues
-from quorate_check.core.path import GlobalState, Move, MoveKind
-from quorate_check.core.system import Defer, Deliver, Outcome, RoundEnd, System, UnusableSystemError
+from quorate_check.core.path import GlobalState, Move, MoveKind, RoundEnd
+from quorate_check.core.system import Defer, Deliver, Outcome, System, UnusableSystemError
 from quorate_check.core.unusable import UnreliableStepError, text_of
 from quorate_check.core.values import Key, key, same
 

@@ -19,6 +19,13 @@ class MoveKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class RoundEnd:
+    """The end of a round at `node`, in a lockstep network's queue after the messages of the round."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
 class GlobalState:
     """Nodes' local states, messages in flight, and the used part of each budget (in the order of System.limits).
 
@@ -56,7 +63,8 @@ class Path:
     """A path from the initial state to a violated promise, named `broken`; `detail` is an exception's text, if any.
 
     If `reached`, `broken` is the name of a witness that is seen at its end, and nothing is violated. `note` says why
-    the path is not the shortest, or not known to be.
+    the path is not the shortest, or not known to be. A path that breaks a promise of liveness goes on for ever: the
+    steps after the first `loop` repeat, or if there are none, its last state.
     """
 
     initial: GlobalState
@@ -65,11 +73,24 @@ class Path:
     detail: str = ""
     note: str = ""
     reached: bool = False
+    loop: int | None = None
 
     @property
     def conclusion(self) -> str:
         """The violated promise, the witness reached, or the exception raised, and the number of steps."""
         count = len(self.steps)
+        if self.loop is not None:
+            return f"violated: {self.broken}: {self.rest_of_time}"
         cause = f"the step function raised {self.detail}" if self.detail else self.broken
         verdict = "reached" if self.reached else "violated"
         return f"{verdict}: {cause} after {count} step{'' if count == 1 else 's'}"
+
+    @property
+    def rest_of_time(self) -> str:
+        """What happens for ever at the end of a path that breaks a promise of liveness."""
+        count, loop = len(self.steps), self.loop
+        if loop == count:
+            return f"after {count} step{'' if count == 1 else 's'} nothing more has to happen"
+        if loop == count - 1:
+            return f"step {count} repeats for ever"
+        return f"steps {(loop or 0) + 1} to {count} repeat for ever"

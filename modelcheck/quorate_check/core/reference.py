@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from quorate_check.core import fair_cycles
 from quorate_check.core.behaviour import (
     DEADLOCK,
     RAISED,
@@ -28,7 +29,7 @@ from quorate_check.core.invariants import StepWitness
 from quorate_check.core.path import GlobalState, Move, Path, Step
 from quorate_check.core.system import Defer, Outcome, System
 from quorate_check.core.values import Numbers
-from quorate_check.core.verdict import Exploration, WitnessResult
+from quorate_check.core.verdict import Exploration, LivenessResult, WitnessResult
 
 State = tuple[tuple[int, ...], Hashable, int, tuple[int, ...]]
 
@@ -139,6 +140,8 @@ def explore(system: System, *, depth: int | None = None, stop: Callable[[], str 
         frontier = successors
         if frontier:
             levels.append(len(frontier))
+    is_whole = search.path is None and stopped is None and not frontier
+    results = fair_cycles.search(system) if is_whole else []
     return Exploration(
         subject=system.name,
         levels=tuple(levels),
@@ -150,11 +153,13 @@ def explore(system: System, *, depth: int | None = None, stop: Callable[[], str 
         witnesses=tuple(
             WitnessResult(w.name, search.witness_depths.get(w.name), w.impossible) for w in system.witnesses
         ),
-        path=search.path,
+        path=search.path or next((result.path for result in results if result.path), None),
         stopped=stopped,
         depth_limit=depth if frontier and search.path is None and stopped is None else None,
         beyond=search.beyond,
         waiting=waiting + len(frontier),
         tuples=len({nodes for nodes, *_ in search.parents}),
         any_network=not kind(system).bounded,
+        liveness=tuple(LivenessResult(r.promise.name, r.cut_states) for r in results if r.path is None),
+        fairness=tuple(map(str, system.fairness)) if system.liveness else (),
     )

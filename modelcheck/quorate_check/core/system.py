@@ -11,7 +11,7 @@ This file defines the parts of a system, `behaviour.py` its moves. Nothing here 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import chain, permutations, product
 from operator import attrgetter
@@ -19,6 +19,15 @@ from types import NoneType
 from typing import Any
 
 from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness, Witness
+from quorate_check.core.liveness import (
+    USUAL,
+    AlwaysEventually,
+    Eventually,
+    EventuallyAlways,
+    Fairness,
+    LeadsTo,
+    Liveness,
+)
 from quorate_check.core.unusable import FUNCTION, Kinds, refuse_mistyped, repr_line, type_advice
 from quorate_check.core.unusable import UnusableSystemError as UnusableSystemError  # noqa: PLC0414 - known by this module
 
@@ -31,13 +40,6 @@ class Deliver:
     """The event that a message arrives."""
 
     message: Any
-
-
-@dataclass(frozen=True, slots=True)
-class RoundEnd:
-    """The end of a round at `node`, in a lockstep network's queue after the messages of the round."""
-
-    node: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +125,14 @@ class Network:
             },
         )
 
-    def fault(self, *, judges_ends: bool = False) -> str | None:
-        """Return what is wrong with the network of a system, which may judge where it ends; None if nothing is."""
+    def fault(self, *, judges_ends: bool = False, promises: bool = False) -> str | None:
+        """Return what is wrong with the network, None if nothing is; its system may judge ends or promise liveness."""
         if self.kind is not NetworkKind.ANY:
             return None if self.capacity >= 1 else "the network's capacity must be at least 1"
         if judges_ends:
             return "done: a network that may lose every message has no deadlock of its own; give another network"
+        if promises:
+            return "liveness: a network that may lose every message promises nothing; give another network"
         if self == Network(NetworkKind.ANY):
             return None
         return (
@@ -187,7 +191,8 @@ class Symmetry:
         return tuple(results)
 
 
-def _never_beyond(_local: object) -> bool:
+def nowhere(_local: object) -> bool:
+    """Return False, whatever the local state."""
     return False
 
 
@@ -199,7 +204,8 @@ class System:
     of these names need no others. `budgets` limits how often the
     spontaneous events that name a budget may happen on one path. `beyond` is the boundary: a global state with a node
     beyond it is judged and counted, but not expanded. With `done`, a state in which nothing can happen any more is a
-    violation unless every node is done (`behaviour.is_deadlock`). `described` has descriptions for paths
+    violation unless every node is done (`behaviour.is_deadlock`). `liveness` is judged in behaviours that meet the
+    demands of `fairness`; without any, a system may stop at any time. `described` has descriptions for paths
     (`tell/described.py`); no search uses it.
     """
 
@@ -211,10 +217,12 @@ class System:
     destination: Callable[[Any], int] = attrgetter("destination")
     spontaneous: tuple[Spontaneous, ...] = ()
     budgets: Mapping[str, int] = field(default_factory=dict)
-    beyond: Callable[[Any], bool] = _never_beyond
+    beyond: Callable[[Any], bool] = nowhere
     done: Callable[[Any], bool] | None = None
     invariants: tuple[Invariant | StepInvariant, ...] = ()
     witnesses: tuple[Witness | StepWitness, ...] = ()
+    liveness: tuple[Liveness, ...] = ()
+    fairness: tuple[Fairness, ...] = USUAL
     symmetry: Symmetry | None = None
     described: object = None
 
@@ -231,6 +239,8 @@ class System:
             "spontaneous": (Spontaneous,),
             "invariants": (Invariant, StepInvariant),
             "witnesses": (Witness, StepWitness),
+            "liveness": (Eventually, AlwaysEventually, EventuallyAlways, LeadsTo),
+            "fairness": (Fairness,),
         }
         for name, kind in kinds.items():
             value: object = getattr(self, name)
@@ -254,10 +264,10 @@ class System:
 
     def _faults(self) -> Iterator[str]:
         lockstep = self.network.kind is NetworkKind.LOCKSTEP
-        names = [p.name for p in (*self.invariants, *self.witnesses)]
+        names = [p.name for p in (*self.invariants, *self.witnesses, *self.liveness)]
         if not self.initial:
             yield "a system needs at least one node"
-        if fault := self.network.fault(judges_ends=self.done is not None):
+        if fault := self.network.fault(judges_ends=self.done is not None, promises=bool(self.liveness)):
             yield fault
         if reserved := {"drops", "duplicates"} & set(self.budgets):
             yield f"{min(reserved)!r} is a budget of the network; rename yours"
@@ -272,7 +282,16 @@ class System:
         if self.symmetry is not None:
             yield from self.symmetry.faults(len(self.initial), self.network.kind)
         if len(set(names)) != len(names):
-            yield "two invariants or witnesses share a name"
+            yield "two invariants, witnesses or promises of liveness share a name"
+
+    def as_checked(self) -> System:
+        """Return the system with `done` nowhere unless it says so, and with no symmetry if it promises liveness.
+
+        A network of kind ANY has no deadlock of its own.
+        """
+        done = nowhere if self.done is None and self.network.kind is not NetworkKind.ANY else self.done
+        symmetry = None if self.liveness else self.symmetry
+        return self if (done, symmetry) == (self.done, self.symmetry) else replace(self, done=done, symmetry=symmetry)
 
     def limits(self) -> dict[str, int | None]:
         """Return every budget of the system by name, the network's drops and duplicates among them; None: no limit."""

@@ -43,6 +43,14 @@ class WitnessResult:
 
 
 @dataclass(frozen=True, slots=True)
+class LivenessResult:
+    """A promise of liveness that no path breaks; `cut_states` are those in which the bounds end the waiting for it."""
+
+    name: str
+    cut_states: int
+
+
+@dataclass(frozen=True, slots=True)
 class CutOff:
     """What a search left out because of its bounds, shown with its verdict everywhere.
 
@@ -99,7 +107,8 @@ class Exploration:
     representatives stand for; it is None without. `step_executions` is how often the system's own step function ran.
     `tuples` is how many tuples of local states were reached, under every name of the nodes; None where states lie
     elsewhere, and they weren't counted. On `any_network` what was sent stays, and states are not found in the order of
-    their depth. `without_useless` says that messages that change nothing, or states that have only used up more, were
+    their depth. `liveness` has the promises that no path breaks, in behaviours that meet the demands `fairness`, in
+    words. `without_useless` says that messages that change nothing, or states that have only used up more, were
     left out, and `why_whole` why none was, though that was asked for. `stopped` says why the search ended early;
     `depth_limit` is the depth at which the caller had it end. `stored` has figures by name if states lay elsewhere than
     in this process's memory.
@@ -125,6 +134,8 @@ class Exploration:
     why_whole: str | None = None
     stored: Mapping[str, int] | None = None
     any_network: bool = False
+    liveness: tuple[LivenessResult, ...] = ()
+    fairness: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return the result in one line."""
@@ -175,6 +186,20 @@ class Exploration:
         fewer = ", useless messages left out" if leaves_out else ""
         return self.cut_off.after(f"{self._claim}{fewer}")
 
+    def of_liveness(self, name: str) -> str:
+        """Return the verdict of one promise of liveness in words."""
+        if self.path is not None and self.path.broken == name:
+            return Verdict.VIOLATED.value
+        for result in self.liveness:
+            if result.name == name:
+                return f"holds unless cut off: {counted(result.cut_states, 'state')}" if result.cut_states else "holds"
+        return Verdict.UNKNOWN.value
+
+    @property
+    def cut_states(self) -> int:
+        """In how many states, at least, the bounds end behaviours that wait for a promise of liveness."""
+        return max((result.cut_states for result in self.liveness), default=0)
+
     @property
     def _claim(self) -> str:
         if self.stopped is not None:
@@ -183,9 +208,13 @@ class Exploration:
             reach = "exhaustive" if self.exhaustive else f"searched to depth {self.depth_limit}"
             return f"unknown: {reach}, but never seen: {', '.join(self.missed)}"
         if self.depth_limit is not None:
-            return f"holds to depth {self.depth_limit}"
+            unjudged = ", promises of liveness not judged" if self.fairness else ""
+            return f"holds to depth {self.depth_limit}{unjudged}"
         network = ", whatever the network loses, repeats and reorders" if self.any_network else ""
-        return f"holds, exhaustive within bounds{network}"
+        fair = f", where {', '.join(self.fairness)}" if self.fairness else ""
+        if self.cut_states:
+            return f"holds{fair}, unless cut off: the bounds end behaviours in {counted(self.cut_states, 'state')}"
+        return f"holds, exhaustive within bounds{network}{fair}"
 
     def of_invariant(self, name: str) -> Verdict:
         """Return the verdict of one invariant: a search that ended early shows nothing about the others."""

@@ -11,7 +11,8 @@ A packed state is a few words with the fields of `layout.py`: a local id per nod
 round under way, a message id per slot (0: empty), a count per budget. A successor record is those words and three more:
 
     parent's index | (acting node + 1) << 32     0 in the high half if no node acted
-    acting node's old local id | stabilizer << 32     how many permutations leave the state as it is
+    acting node's old local id | stabilizer << 32     how many permutations leave the state as it is; with
+                                                      sizes[LABELS] the move's label
     hash
 """
 
@@ -29,8 +30,8 @@ from quorate_check.engine.caching import compiled
 
 # Positions in `sizes`: numbers that stay the same during a call.
 WORDS, NODES, CAPACITY, EVENTS, BUDGETS, KIND, DROPS, DUPLICATES = range(8)
-SHARDS, PERMUTATIONS, ALIKE, KEY_WORDS, AT_ONCE, REMOVES, ENDS = range(8, 15)
-SIZES = 15
+SHARDS, PERMUTATIONS, ALIKE, KEY_WORDS, AT_ONCE, REMOVES, ENDS, LABELS = range(8, 16)
+SIZES = 16
 UNORDERED, ORDERED, LOCKSTEP = range(3)  # values of sizes[KIND]
 EACH, PAIRS, ALL = range(3)  # values of group_over
 # Positions in the counts that `expand` and `insert` bring up to date.
@@ -43,6 +44,9 @@ QUIET, BUSY = 1, 0  # a local state in which no event is enabled but faults, and
 NOBODY = -1  # the local id in a row of `missing` that reports a deadlock
 MESSAGE_LOST = -2  # a move in which no node acts
 NEXT_ROUND = -3  # the same: a lockstep round begins
+# Labels of moves, where they are asked for: (message id, or number of the event at the node, from 1) << 2 | how.
+ARRIVES, STAYS, IS_LOST, HAPPENS = range(4)  # HAPPENS to nobody: a round begins
+CUT = 1 << 30  # marks the label of a move that the network has no room for
 UNLIMITED = -1  # a budget without a limit, and without a count
 BLOCK = 64  # records that are inserted between two looks at how much room is left
 ENTRY_BITS = 32  # of what a table of states holds
@@ -494,10 +498,10 @@ def _expand(todo, states, shard, sizes, fields, table, messages, useless, renami
     spare_flight, best_flight, renamed = _scratch(room), _scratch(room), _scratch(room)
     rollback = _scratch(shards)
     # The moves of one state: acting node, slot of the message that is taken (-1: none), place in `program`, budget
-    # that is used (-1: none).
+    # that is used (-1: none), label.
     most_moves = 3 * capacity + nodes * events + 1
     move_node, move_slot = _scratch(most_moves), _scratch(most_moves)
-    move_steps, move_budget = _scratch(most_moves), _scratch(most_moves)
+    move_steps, move_budget, move_label = _scratch(most_moves), _scratch(most_moves), _scratch(most_moves)
 
     for index in range(todo.shape[0]):
         state = todo[index]
@@ -548,7 +552,7 @@ def _expand(todo, states, shard, sizes, fields, table, messages, useless, renami
                 continue
             if steps > 0:
                 move_node[n_moves], move_slot[n_moves], move_steps[n_moves] = node, k, steps
-                move_budget[n_moves] = -1
+                move_budget[n_moves], move_label[n_moves] = -1, message << 2 | ARRIVES
                 n_moves += 1
                 alive = True
             if is_round_end[message]:
@@ -556,10 +560,12 @@ def _expand(todo, states, shard, sizes, fields, table, messages, useless, renami
             if steps > 0 and (all_may_stay or used[duplicates] < budget_limit[duplicates]):
                 move_node[n_moves], move_slot[n_moves], move_steps[n_moves] = node, -1, steps
                 move_budget[n_moves] = -1 if all_may_stay else duplicates
+                move_label[n_moves] = message << 2 | STAYS
                 n_moves += 1
             if all_may_drop or used[drops] < budget_limit[drops]:
                 move_node[n_moves], move_slot[n_moves], move_steps[n_moves] = -1, k, MESSAGE_LOST
                 move_budget[n_moves] = -1 if all_may_drop else drops
+                move_label[n_moves] = message << 2 | IS_LOST
                 n_moves += 1
         if current == 0:
             waits = sizes[AT_ONCE] != 0 and size > 0
@@ -581,11 +587,11 @@ def _expand(todo, states, shard, sizes, fields, table, messages, useless, renami
                         counts[MISSING] += 1
                         continue
                     move_node[n_moves], move_slot[n_moves], move_steps[n_moves] = i, -1, steps
-                    move_budget[n_moves] = budget
+                    move_budget[n_moves], move_label[n_moves] = budget, (event * nodes + i + 1) << 2 | HAPPENS
                     n_moves += 1
             if kind == LOCKSTEP and size + round_ends.shape[0] > 0:
                 move_node[n_moves], move_slot[n_moves], move_steps[n_moves] = -1, -1, NEXT_ROUND
-                move_budget[n_moves] = -1
+                move_budget[n_moves], move_label[n_moves] = -1, HAPPENS
                 n_moves += 1
         if not alive and not full and counts[MISSING] == missing_before:
             # No message arrives. Is anybody not done, and does anything happen by itself?
@@ -661,6 +667,14 @@ def _expand(todo, states, shard, sizes, fields, table, messages, useless, renami
                     now = count
                 if count > capacity:
                     over_capacity += 1
+                    if sizes[LABELS] == 0:
+                        continue
+                    if out_counts[0] == out.shape[1]:
+                        out_counts[0] = rollback[0]
+                        return
+                    out[0, out_counts[0], words] = state
+                    out[0, out_counts[0], words + 1] = (CUT | move_label[move]) << 32
+                    out_counts[0] += 1
                     continue
                 transitions += 1
                 if sizes[REMOVES] != 0:
@@ -693,7 +707,7 @@ def _expand(todo, states, shard, sizes, fields, table, messages, useless, renami
                 for w in range(words):
                     out[t, row, w] = packed[w]
                 out[t, row, words] = (state * shards + shard) | (acting + 1) << 32
-                out[t, row, words + 1] = old | stabilizer << 32
+                out[t, row, words + 1] = old | (stabilizer if sizes[LABELS] == 0 else move_label[move]) << 32
                 out[t, row, words + 2] = h
                 out_counts[t] = row + 1
         if incomplete:
@@ -902,6 +916,26 @@ def insert(
                 if not _is_recent(local, nodes, views.recent):
                     counts[FRESH] = note_views(state, local, node, old, sizes, views, fresh, counts[FRESH], key)
     return last
+
+
+@compiled()
+def locate(records, count, arena, table, byte, word_mask, numbers):
+    """Write the numbers of the states in records[:count], all of which are stored, to `numbers`."""
+    words, slots = word_mask.shape[0], table.shape[0]
+    bits = _index_bits(slots)
+    low, most = (1 << bits) - 1, (1 << max(0, ENTRY_BITS - bits)) - 1
+    for r in range(count):
+        if r + AHEAD < count:
+            prefetch(table, _slot(records[r + AHEAD, words + 2], slots))
+        h = records[r, words + 2]
+        slot, present = _candidate(table, _slot(h, slots), bits, (h >> 32) & most), False
+        while not present:
+            number, present = (np.int64(table[slot]) & low) - 1, True
+            for w in range(words):
+                present &= _load(arena, number * byte[words] + byte[w]) & word_mask[w] == records[r, w]
+            if not present:
+                slot = _candidate(table, slot + 1 if slot + 1 < slots else 0, bits, (h >> 32) & most)
+        numbers[r] = number
 
 
 @compiled()

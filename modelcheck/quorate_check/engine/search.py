@@ -13,16 +13,19 @@ from dataclasses import replace
 
 import numpy as np
 
+from quorate_check.core import fair_cycles
 from quorate_check.core.behaviour import DEADLOCK
 from quorate_check.core.path import Path
 from quorate_check.core.system import System
-from quorate_check.core.verdict import Exploration
+from quorate_check.core.verdict import Exploration, LivenessResult
 from quorate_check.engine import kernel, tuples
 from quorate_check.engine.breadth_first import BreadthFirst, Tally
 from quorate_check.engine.checkpoint import Checkpoint, SearchParts
 from quorate_check.engine.idle_steps import MOST_STATES, NOTE, without_idle_steps
 from quorate_check.engine.layout import Ints
 from quorate_check.engine.limits import GIB, Ceiling, Limits, Progress
+from quorate_check.engine.liveness.graph import StoredGraph
+from quorate_check.engine.liveness.search import LivenessSearch
 from quorate_check.engine.readable import Bounds, most_readable
 from quorate_check.engine.shard import OutOfMemoryError, Shard, widen
 from quorate_check.engine.trace import Finding, as_it_is, chain, concrete_path
@@ -44,7 +47,30 @@ def explore(
     if the system can't be packed, isn't deterministic, or isn't symmetric although it says so.
     """
     limits = limits or Limits()
+    if system.liveness:
+        return _judge_liveness(_Search(system, replace(limits, workers=1), stop, report, checkpoint))
     return shorten(system, limits, _Search(system, limits, stop, report, checkpoint).run(), stop)
+
+
+def _judge_liveness(search: _Search) -> Exploration:
+    """Search all states, and then for fair cycles among them."""
+    exploration = search.run()
+    fairness = tuple(map(str, search.system.fairness))
+    if not exploration.exhaustive:
+        return replace(exploration, fairness=fairness)
+    graph = StoredGraph(search.tables, search.shards[0])
+    reason, results = graph.compute_edges(search.stop), list[fair_cycles.Finding]()
+    for promise in search.system.liveness if reason is None else ():
+        results.append(LivenessSearch(graph).judge(promise))
+        if results[-1].path is not None:
+            break
+    return replace(
+        exploration,
+        stopped=reason,
+        path=next((result.path for result in results if result.path is not None), None),
+        liveness=tuple(LivenessResult(r.promise.name, r.cut_states) for r in results if r.path is None),
+        fairness=fairness,
+    )
 
 
 def shorten(system: System, limits: Limits, exploration: Exploration, stop: Callable[[], str | None]) -> Exploration:

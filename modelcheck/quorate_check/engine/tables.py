@@ -15,7 +15,8 @@ import numpy as np
 from quorate_check.core.behaviour import DEADLOCK, RAISED, broken_by_step, is_quiet, kind, refuse_chance
 from quorate_check.core.behaviour import outcomes as outcomes_of
 from quorate_check.core.invariants import StepWitness
-from quorate_check.core.system import Deliver, Outcome, RoundEnd, System, UnusableSystemError
+from quorate_check.core.path import RoundEnd
+from quorate_check.core.system import Deliver, Outcome, System, UnusableSystemError
 from quorate_check.core.unusable import text_of
 from quorate_check.core.values import Numbers
 from quorate_check.engine import kernel

@@ -139,8 +139,12 @@ class _Drawing:
         yield from self._texts({i: boxes_text(c.boxes, self.glyphs) for i, c in enumerate(self.story.begin) if c.boxes})
         before = self.story.begin
         for scene in self.story.scenes:
+            if scene.number == self.story.loop:
+                yield self._across("from here on for ever", "")
             yield from self._scene(scene, before)
             before = scene.columns
+        if self.story.repetition:
+            yield self._across(self.story.repetition, "")
         if self.story.pending:
             yield self._row({}, "")
             for arrow in self.story.pending:

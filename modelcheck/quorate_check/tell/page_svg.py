@@ -39,8 +39,12 @@ class Svg:
         before = self.story.begin
         for scene in self.story.scenes:
             node = scene.node
+            if scene.number == self.story.loop:
+                parts += self._across("from here on for ever")
             parts += self._scene(scene, changed=node is not None and scene.columns[node].boxes != before[node].boxes)
             before = scene.columns
+        if self.story.repetition:
+            parts += self._across(self.story.repetition)
         for arrow in self.story.pending:
             parts += self._arrow(arrow)
         lines = [f'<line class="life" x1="{x}" y1="{begin}" x2="{x}" y2="{self.y + PAD}"/>' for x in self.life]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.pretty import pretty_repr
 
-from quorate_check.core import behaviour
+from quorate_check.core import behaviour, fair_cycles
 from quorate_check.core.invariants import Invariant, StepInvariant
 from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
 from quorate_check.tell import phrases
@@ -19,8 +19,9 @@ from quorate_check.tell.described import described
 from quorate_check.tell.wrapping import wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from quorate_check.core.liveness import Liveness
     from quorate_check.core.system import Outcome, System
 
 # The limits of a printed value: elements of one container, characters of one text, nested containers.
@@ -111,6 +112,9 @@ def breakage(system: System, path: Path) -> Breakage:
     if path.broken == behaviour.DEADLOCK:
         assert states[-1] is not None, "a state in which nothing can happen was reached"
         return _deadlock(system, states[-1])
+    for promise in system.liveness:
+        if promise.name == path.broken and path.loop is not None:
+            return _broken_for_ever(system, promise, path)
     for invariant in system.invariants:
         if invariant.name != path.broken:
             continue
@@ -149,6 +153,32 @@ def _deadlock(system: System, state: GlobalState) -> Breakage:
         why += f"; in flight, and taken by nobody: {messages}"
     sentence = "something can happen until every node is done, faults and bounds aside"
     return Breakage(sentence, tuple((node, _whole(state.nodes[node])) for node in waiting), why)
+
+
+def _broken_for_ever(system: System, promise: Liveness, path: Path) -> Breakage:
+    """Return what repeats, why that is fair, and what each node shows meanwhile."""
+    assert path.loop is not None, "a promise of liveness is broken by a path that goes on for ever"
+    states = [path.initial, *(step.after for step in path.steps if step.after is not None)]
+    moves = tuple((path.loop + n, step.move) for n, step in enumerate(path.steps[path.loop :], start=1))
+    reasons = [*fairness_reasons(system, states[path.loop :], moves)]
+    fair = f"; that is fair: {'; '.join(reasons)}" if reasons else ""
+    values = tuple((n, _whole(promise.condition.view(local))) for n, local in enumerate(states[-1].nodes))
+    return Breakage(promise.sentence, values, f"{path.rest_of_time}{fair}")
+
+
+def fairness_reasons(system: System, cycle: Sequence[GlobalState], moves: Sequence[tuple[int, Move]]) -> Iterator[str]:
+    """Yield why each demand of fairness that is enabled in some state of a cycle is met; moves have numbers."""
+    enabled = [fair_cycles.around(system, state).enabled for state in cycle[:-1] or cycle]
+    occasions = [(number, move, set(fair_cycles.demands(system, move))) for number, move in moves]
+    others = dict[str, None]()
+    for demand in sorted(frozenset[fair_cycles.Demand]().union(*enabled), key=repr):
+        used = next(((number, move) for number, move, demands in occasions if demand in demands), None)
+        if used is None:
+            others[system.fairness[demand[0]].name] = None
+        else:
+            yield f"{move_text(system, used[1])}, in step {used[0]}"
+    if others:
+        yield f"{', '.join(others)}: not possible all the time, and weak fairness demands no more"
 
 
 def _whole(view: object) -> str:
@@ -217,6 +247,7 @@ def path_as_dict(system: System, path: Path) -> dict[str, Any]:
         "why": reason.why,
         "detail": path.detail,
         "note": path.note,
+        "loop": path.loop,
         "steps": [
             {
                 "kind": step.move.kind.value,

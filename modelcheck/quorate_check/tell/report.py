@@ -72,6 +72,8 @@ class Report:
             "seconds": e.seconds,
             "invariants": {name: e.of_invariant(name).value for name in e.invariants},
             "witnesses": witnesses_as_dict(e.witnesses),
+            "liveness": {promise.name: e.of_liveness(promise.name) for promise in self.system.liveness},
+            "fairness": list(e.fairness),
             "path": None if e.path is None else path_as_dict(self.system, e.path),
         }
 
@@ -117,6 +119,7 @@ def print_report(console: Console, report: Report) -> None:
     _print_figures(console, report)
     e = report.exploration
     print_properties(console, report.system, e.invariants, {n: e.of_invariant(n) for n in e.invariants}, e.witnesses)
+    _print_liveness(console, report)
     print_conclusion(console, e.verdict, e.conclusion)
 
 
@@ -131,6 +134,8 @@ def _print_figures(console: Console, report: Report) -> None:
 
     add("subject", e.subject)
     add("bounds", bounds_text(report.bounds))
+    if report.system.liveness:
+        add("fairness", ", ".join(e.fairness) or "none: nothing has to happen")
     if report.claim is not None:
         add("that is", report.claim)
     unreduced = f"{e.orbit_sum:,} if servers had names" if e.orbit_sum is not None else ""
@@ -193,6 +198,22 @@ def print_properties(
     table.add_column("first seen")
     for witness in witnesses:
         table.add_row(witness.name, _sighting(witness))
+    console.print()
+    console.print(table)
+
+
+def _print_liveness(console: Console, report: Report) -> None:
+    """Print a verdict per promise of liveness, and the demands of fairness under which it was judged."""
+    if not report.system.liveness:
+        return
+    table = plain_table()
+    table.add_column("liveness", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("")
+    for promise in report.system.liveness:
+        verdict = report.exploration.of_liveness(promise.name)
+        style = next((STYLES[v] for v in Verdict if v.value == verdict), STYLES[Verdict.UNKNOWN])
+        table.add_row(promise.name, Text(verdict, style=style), promise.sentence)
     console.print()
     console.print(table)
 

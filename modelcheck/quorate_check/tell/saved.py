@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from quorate_check.core import behaviour
+from quorate_check.core import behaviour, fair_cycles
 from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
 from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.core.verdict import Verdict
@@ -48,12 +48,13 @@ class SavedPath:
     broken: str
     steps: tuple[SavedStep, ...]
     reached: bool = False
+    loop: int | None = None
 
     @staticmethod
     def of(subject: str, bounds: Bounds, path: Path) -> SavedPath:
         """Return `path` as it is saved."""
         steps = tuple(SavedStep.of(step.move) for step in path.steps)
-        return SavedPath(subject, bounds, path.broken, steps, path.reached)
+        return SavedPath(subject, bounds, path.broken, steps, path.reached, path.loop)
 
     def text(self) -> str:
         """Return the file's contents; `parse` is the inverse."""
@@ -63,6 +64,7 @@ class SavedPath:
             "subject": self.subject,
             "bounds": dict(self.bounds),
             "reached" if self.reached else "broken": self.broken,
+            **({} if self.loop is None else {"loop": self.loop}),
             "steps": steps,
         }
         return json.dumps(content, indent=2) + "\n"
@@ -89,8 +91,9 @@ def parse(text: str) -> SavedPath:
     try:
         steps = tuple(_parse_step(move) for move in saved["steps"])
         end = "reached" if "reached" in saved else "broken"
+        loop = _field(saved, "loop", int) if "loop" in saved else None
         bounds, name = _field(saved, "bounds", dict), _field(saved, end, str)
-        return SavedPath(_field(saved, "subject", str), bounds, name, steps, end == "reached")
+        return SavedPath(_field(saved, "subject", str), bounds, name, steps, end == "reached", loop)
     except (KeyError, TypeError, ValueError) as error:
         raise UnusableSystemError(f"a damaged path: {type(error).__name__} {error}") from error
 
@@ -143,13 +146,21 @@ class Replay:
             return f"unknown: all {total} steps are possible, and {self.saved.broken} isn't reached any more"
         if self.path is None:
             return f"holds on this path: all {total} steps are possible, and {self.saved.broken} isn't broken"
-        is_same, place = self.path.broken == self.saved.broken, f"after {len(self.path.steps)} of {total} saved steps"
-        if self.path.reached:
-            return f"reached: {self.path.broken}, {place}"
-        if self.path.detail:
-            return f"violated: the step function {'still' if is_same else 'now'} raises {self.path.detail}, {place}"
+        return self._ending(self.path)
+
+    def _ending(self, path: Path) -> str:
+        is_same, place = (
+            path.broken == self.saved.broken,
+            f"after {len(path.steps)} of {len(self.saved.steps)} saved steps",
+        )
+        if path.reached:
+            return f"reached: {path.broken}, {place}"
+        if path.detail:
+            return f"violated: the step function {'still' if is_same else 'now'} raises {path.detail}, {place}"
+        if path.loop is not None:
+            return f"violated: {path.broken} is still broken: {path.rest_of_time}"
         description = "still broken" if is_same else f"broken, not {self.saved.broken}"
-        return f"violated: {self.path.broken} is {description}, {place}"
+        return f"violated: {path.broken} is {description}, {place}"
 
 
 def replay(saved: SavedPath, system: System) -> Replay:
@@ -184,7 +195,16 @@ def _walk(saved: SavedPath, system: System) -> Replay:
             )
         steps.append(step)
         state = step.after
-    return Replay(saved, initial, tuple(steps))
+    return Replay(saved, initial, tuple(steps), _for_ever(saved, system, initial, tuple(steps)))
+
+
+def _for_ever(saved: SavedPath, system: System, initial: GlobalState, steps: tuple[Step, ...]) -> Path | None:
+    """Return the path that a saved one goes on as for ever, if it still breaks its promise of liveness."""
+    promise = next((promise for promise in system.liveness if promise.name == saved.broken), None)
+    if saved.loop is None or promise is None or saved.loop > len(steps):
+        return None
+    path = Path(initial, steps, saved.broken, loop=saved.loop)
+    return path if fair_cycles.breach(system, promise, path) is None else None
 
 
 def _find_step(system: System, state: GlobalState, saved_step: SavedStep) -> tuple[Step | None, str | None, str]:

@@ -16,8 +16,8 @@ from typing import Any
 from quorate_check.core import behaviour
 from quorate_check.core.behaviour import is_fault
 from quorate_check.core.networks import Set
-from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
-from quorate_check.core.system import RoundEnd, System
+from quorate_check.core.path import GlobalState, Move, MoveKind, Path, RoundEnd, Step
+from quorate_check.core.system import System
 from quorate_check.core.values import Key, key, same
 from quorate_check.tell import phrases
 from quorate_check.tell.described import Box, Label, Rule, described
@@ -101,6 +101,8 @@ class Story:
     flight: tuple[Arrow, ...] = ()  # as it begins
     reached: bool = False
     labels: tuple[Label, ...] = ()
+    loop: int | None = None  # the number of the step from which on all repeat, if they do
+    repetition: str = ""  # what is said there
 
     @property
     def meanings(self) -> tuple[str, ...]:
@@ -150,6 +152,8 @@ def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None =
         reached=path.reached,
         labels=described(system).labels,
         first=first,
+        loop=None if path.loop is None else first + path.loop,
+        repetition="" if path.loop is None else path.rest_of_time,
     )
 
 

@@ -1,0 +1,1 @@
+"""Promises of liveness, judged on all stored states by compiled searches for fair cycles."""
