@@ -2,13 +2,14 @@
 
 `python -m quorate_check.mutants.nursery` reads one question a line, as JSON, and answers each with a line. A child
 imports `quorate` from the question's folder, so that a mutant costs no compilation and can't affect the next one. A
-child that is killed for its time, or that dies, is reported in the answer's `raised`.
+child that is killed for the processor time that it takes, or that dies, is reported in the answer's `raised`.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import signal
 import sys
@@ -19,7 +20,8 @@ from quorate_check.core.system import Deliver, Network, NetworkKind, Spontaneous
 from quorate_check.core.system import Outcome as Step
 from quorate_check.engine import explore
 
-OVERTIME_S = 20.0  # a search looks at the clock between rounds; after this a step that never ends is killed
+OVERTIME_S = 20  # a search looks at the clock between rounds; after this a step that never ends is killed
+WAIT = 20  # seconds that a child may take for each second of processor time that it may take
 
 
 def warm_up() -> None:
@@ -46,6 +48,8 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
         status = 1
         try:
             os.close(read_end)
+            most = int(question["seconds"]) + OVERTIME_S
+            resource.setrlimit(resource.RLIMIT_CPU, (most, most))
             with os.fdopen(write_end, "w") as pipe:
                 json.dump(_judge(question), pipe)
             status = 0
@@ -53,7 +57,8 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
             os._exit(status)
     os.close(write_end)
     output, start_time = b"", time.monotonic()
-    while (time_left := question["seconds"] + OVERTIME_S - (time.monotonic() - start_time)) > 0:
+    most_time = WAIT * (question["seconds"] + OVERTIME_S)
+    while (time_left := most_time - (time.monotonic() - start_time)) > 0:
         ready, _, _ = select.select([read_end], [], [], time_left)
         if ready and not (chunk := os.read(read_end, 1 << 16)):
             break
@@ -65,8 +70,8 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
     if status == 0:
         result: dict[str, Any] = json.loads(output)
         return result
-    cause = "a step that doesn't end" if status == signal.SIGKILL else f"the interpreter died ({status})"
-    return {"answers": [], "raised": cause}
+    is_endless = os.WIFSIGNALED(status) and os.WTERMSIG(status) in {signal.SIGKILL, signal.SIGXCPU}
+    return {"answers": [], "raised": "a step that doesn't end" if is_endless else f"the interpreter died ({status})"}
 
 
 def _judge(question: dict[str, Any]) -> dict[str, Any]:

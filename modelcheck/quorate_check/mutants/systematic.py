@@ -5,19 +5,22 @@ A mutant that only changes counts of states behaves differently but isn't shown 
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from quorate.runtime.paths import is_there
 from quorate_check.mutants.families import CORE, Family, Search
 from quorate_check.mutants.generator import Mutant, mutants_of
+from quorate_check.mutants.nursery import WAIT
 from quorate_check.mutants.pool import Answer, Nursery, Task, digest
 
 WITNESSES, COUNTS, UNITS, ENDLESS = "witness not seen", "pinned counts", "unit tests", "no end of its states"
-SEARCH_S, UNITS_S, MEMORY_MIB = 120, 300, 2048
+SEARCH_S, UNITS_S, MEMORY_MIB = 120, 300, 2048  # seconds of processor time
 
 
 def mutants_in(family: Family, package: Path) -> list[Mutant]:
@@ -107,7 +110,8 @@ def unit_tests_fail(patterns: Sequence[str], tests: Path, folder: Path) -> bool:
             cwd=tests.parent.parent,
             capture_output=True,
             check=False,
-            timeout=UNITS_S,
+            preexec_fn=partial(resource.setrlimit, resource.RLIMIT_CPU, (UNITS_S, UNITS_S)),
+            timeout=WAIT * UNITS_S,
         )
     except subprocess.TimeoutExpired:
         return True
