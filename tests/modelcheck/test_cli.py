@@ -28,6 +28,7 @@ from quorate_check.core.system import NetworkKind, System
 from quorate_check.raft.bounds import SERVED, RaftBounds
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.raft.subject import Durability
+from quorate_check.raft.timely import TimelyBounds
 from raft_promises import NOBODY_LEADS
 
 COMMAND = str(Path(sys.executable).parent / "model-check")
@@ -144,6 +145,7 @@ REPORTED = {
         "depth",
     ),
     *("levels", "orbit_sum", "over_capacity", "cut_off", "step_executions", "bytes_per_state", "seconds", "invariants"),
+    *("liveness", "fairness"),
     *("witnesses", "path", "claim", "useless_messages", "stored"),
 }
 
@@ -292,17 +294,19 @@ def test_the_default_check_runs_its_list_and_reports_each(
     monkeypatch.setattr("quorate_check.cli.default.BYZANTINE", BftBounds(max_view=1))
     monkeypatch.setattr("quorate_check.cli.default.BYZANTINE_CONFORMANCE", BYZANTINE_RUNS[:1])
     monkeypatch.setattr("quorate_check.cli.default.SPECIFICATION", SpecBounds(servers=1))
+    monkeypatch.setattr("quorate_check.cli.liveness.DEFAULT_RUNS", (TimelyBounds(servers=2),))
     monkeypatch.setenv("PATH", "")  # where TLC would find its Java
     for_ci = tmp_path / "report.xml"
     assert main(["--json", "-", "--junit", str(for_ci), "--workers", "1"]) == 3
     assert set(read_junit(for_ci.read_text(encoding="utf-8")).values()) == {"passed", "error", "skipped"}
     report = json.loads(capsys.readouterr().out)
-    generals, liar, survivor, *explained, proved, specified, judged = report["side_checks"]
+    generals, liar, survivor, alive, *explained, proved, specified, judged = report["side_checks"]
     assert generals["answer"] == "all 19 claims are as expected"
     assert liar["answer"].startswith("as claimed: ")
     assert survivor["answer"].startswith("4 servers, 1 of them a traitor, 1 views: ")
     assert [row["name"] for row in explained] == ["conformance of Raft", "conformance of BFT"]
-    assert {row["verdict"] for row in (generals, liar, survivor, *explained, specified)} == {"holds"}
+    assert {row["verdict"] for row in (generals, liar, survivor, alive, *explained, specified)} == {"holds"}
+    assert alive["answer"].startswith("after a lost message, a broken link and a change of the members: ")
     assert judged["verdict"] is None
     assert judged["answer"].startswith("not run: ")
     assert proved["verdict"] == "holds" if has_z3() else proved["answer"].startswith("not run: ")

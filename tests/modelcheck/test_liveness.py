@@ -121,7 +121,7 @@ def test_what_the_capacity_cuts_off_is_neither_broken_nor_proved(engine: Engine)
         "holds, where every delivery is weakly fair, unless cut off: the bounds end behaviours in "
     )
     assert found.cut_states > 0
-    assert found.of_liveness("Answers").startswith("holds unless cut off: ")
+    assert found.liveness_text("Answers").startswith("holds unless cut off: ")
 
 
 def test_what_the_state_constraint_cuts_off_is_neither_broken_nor_proved(engine: Engine) -> None:

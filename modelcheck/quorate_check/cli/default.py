@@ -15,6 +15,7 @@ from quorate_check.cli.generals import claims_check as generals
 from quorate_check.cli.jobs import Job, run_jobs
 from quorate_check.cli.junit import suites_of_check
 from quorate_check.cli.ladder import first_rungs
+from quorate_check.cli.liveness import liveness_check
 from quorate_check.cli.output import Output
 from quorate_check.cli.outside import counts_line
 from quorate_check.cli.paths import show_path
@@ -43,6 +44,7 @@ SIDE_CHECKS = (
     "generals",
     "Raft beside a traitor",
     "BFT among traitors",
+    "liveness of Raft",
     EXPLAINED,
     "conformance of BFT",
     "proofs",
@@ -125,6 +127,7 @@ def _side_jobs(search: Search) -> Iterator[Job]:
         "generals": generals,
         "Raft beside a traitor": lambda output: first_rungs(output, search),
         "BFT among traitors": lambda output: bft_check(output, search, BYZANTINE),
+        "liveness of Raft": lambda output: liveness_check(output, search),
         "conformance of BFT": conformance_of_bft,
         "proofs": quick_proofs,
     }

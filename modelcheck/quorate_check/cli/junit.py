@@ -29,6 +29,7 @@ def suite_of(report: Report) -> Suite:
     e = report.exploration
     name = e.subject if report.name is None else f"{e.subject}: {report.name}"
     verdicts = {promise: e.of_invariant(promise) for promise in e.invariants}
+    verdicts |= {promise.name: e.of_liveness(promise.name) for promise in report.system.liveness}
     return _suite(name, report.system, verdicts, e.path, e.conclusion, e.verdict, e.seconds)
 
 

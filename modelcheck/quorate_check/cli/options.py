@@ -44,6 +44,15 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+PreVoteOption = Annotated[
+    bool, typer.Option("--pre-vote/--no-pre-vote", help="Before an election a server asks whether it could win.")
+]
+NoOpOption = Annotated[
+    bool, typer.Option("--leader-no-op/--no-leader-no-op", help="A new leader appends an empty entry.")
+]
+CheckQuorumOption = Annotated[
+    bool, typer.Option("--check-quorum/--no-check-quorum", help="A leader steps down if no quorum answers it.")
+]
 EngineOption = Annotated[
     Engine, typer.Option("--engine", help="The search: compiled, or in plain Python (slow, without symmetry).")
 ]

@@ -7,10 +7,13 @@ import typer
 from quorate_check.cli.base import STATUS, app
 from quorate_check.cli.options import (
     CheckpointOption,
+    CheckQuorumOption,
     DepthOption,
     Engine,
     FullOption,
     MemoryOption,
+    NoOpOption,
+    PreVoteOption,
     WitnessOption,
     WorkersOption,
     parse_limit,
@@ -35,15 +38,6 @@ ConnectionsOption = Annotated[
     typer.Option(
         "--connections", metavar="N", help="With --forwards: connections end; a client asks again up to N - 1 times."
     ),
-]
-PreVoteOption = Annotated[
-    bool, typer.Option("--pre-vote/--no-pre-vote", help="Before an election a server asks whether it could win.")
-]
-NoOpOption = Annotated[
-    bool, typer.Option("--leader-no-op/--no-leader-no-op", help="A new leader appends an empty entry.")
-]
-CheckQuorumOption = Annotated[
-    bool, typer.Option("--check-quorum/--no-check-quorum", help="A leader steps down if no quorum answers it.")
 ]
 StorageOption = Annotated[
     Durability, typer.Option("--storage", help="Writes are durable before any message leaves, or later.")

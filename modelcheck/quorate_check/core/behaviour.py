@@ -258,6 +258,11 @@ def is_deadlock(system: System, state: GlobalState) -> bool:
     return all(is_quiet(system, local) for local in state.nodes)
 
 
+def promises_of(system: System) -> tuple[str, ...]:
+    """Return the names of what is judged of states and steps: the invariants, and that there is no deadlock."""
+    return (*(invariant.name for invariant in system.invariants), *(() if system.done is None else (DEADLOCK,)))
+
+
 def is_quiet(system: System, local: object) -> bool:
     """Whether no event but faults is enabled in a local state, budgets aside."""
     events = (spontaneous.event for spontaneous in system.spontaneous if not spontaneous.fault)

@@ -21,6 +21,7 @@ from quorate_check.core.behaviour import (
     is_deadlock,
     kind,
     moves,
+    promises_of,
     refuse_chance,
     start,
     witnesses_in,
@@ -149,7 +150,7 @@ def explore(system: System, *, depth: int | None = None, stop: Callable[[], str 
         over_capacity=search.over_capacity,
         step_executions=search.step_executions,
         seconds=time.perf_counter() - start_time,
-        invariants=tuple(i.name for i in system.invariants),
+        invariants=promises_of(system),
         witnesses=tuple(
             WitnessResult(w.name, search.witness_depths.get(w.name), w.impossible) for w in system.witnesses
         ),

@@ -186,14 +186,17 @@ class Exploration:
         fewer = ", useless messages left out" if leaves_out else ""
         return self.cut_off.after(f"{self._claim}{fewer}")
 
-    def of_liveness(self, name: str) -> str:
-        """Return the verdict of one promise of liveness in words."""
+    def of_liveness(self, name: str) -> Verdict:
+        """Return the verdict of one promise of liveness; HOLDS also where bounds cut behaviours off."""
         if self.path is not None and self.path.broken == name:
-            return Verdict.VIOLATED.value
-        for result in self.liveness:
-            if result.name == name:
-                return f"holds unless cut off: {counted(result.cut_states, 'state')}" if result.cut_states else "holds"
-        return Verdict.UNKNOWN.value
+            return Verdict.VIOLATED
+        return Verdict.HOLDS if any(result.name == name for result in self.liveness) else Verdict.UNKNOWN
+
+    def liveness_text(self, name: str) -> str:
+        """Return the verdict of one promise of liveness in words, with what the bounds cut off."""
+        cut_states = next((result.cut_states for result in self.liveness if result.name == name), 0)
+        verdict = self.of_liveness(name).value
+        return f"{verdict} unless cut off: {counted(cut_states, 'state')}" if cut_states else verdict
 
     @property
     def cut_states(self) -> int:
@@ -220,4 +223,5 @@ class Exploration:
         """Return the verdict of one invariant: a search that ended early shows nothing about the others."""
         if self.path is not None and self.path.broken == name:
             return Verdict.VIOLATED
-        return Verdict.HOLDS if self.path is None and self.stopped is None else Verdict.UNKNOWN
+        is_known = self.path is None or self.path.loop is not None  # liveness is judged when all states are
+        return Verdict.HOLDS if is_known and self.stopped is None else Verdict.UNKNOWN

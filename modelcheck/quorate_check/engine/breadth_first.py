@@ -216,7 +216,7 @@ class BreadthFirst(ABC):
             over_capacity=at.over_capacity,
             step_executions=self.tables.step_executions,
             seconds=seconds,
-            invariants=tuple(i.name for i in self.system.invariants),
+            invariants=behaviour.promises_of(self.system),
             witnesses=tuple(WitnessResult(w.name, depth(w), w.impossible) for w in self.system.witnesses),
             orbit_sum=at.orbits if self.tables.group else None,
             bytes_per_state=None if at.memory is None else at.memory / at.states,

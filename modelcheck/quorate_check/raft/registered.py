@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from quorate_check.api.registry import DefaultRun, Registered, Subject
 from quorate_check.core.system import NetworkKind
+from quorate_check.raft import timely
 from quorate_check.raft.bounds import SERVED, RaftBounds, unlike_served
 from quorate_check.raft.conformance import check as conformance
 from quorate_check.raft.ladder import words as ladder
@@ -66,6 +67,7 @@ REGISTERED = Registered(
         Subject("raft", lambda bounds: RaftBounds.from_dict(bounds).system(), test=core_test),
         Subject(conformance.SUBJECT, lambda bounds: conformance.Conformance().system(RaftBounds.from_dict(bounds))),
         Subject(TRAITOR, lambda bounds: TraitorBounds.from_dict(bounds).system()),
+        Subject(timely.NAME, lambda bounds: timely.TimelyBounds(**bounds).system()),
         Subject("raft-spec", lambda bounds: SpecBounds(**bounds).system()),
         Subject(ladder.NAME, lambda bounds: rung_system(**bounds), picture=ladder.picture),
     ),

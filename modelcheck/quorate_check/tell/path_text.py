@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # The limits of a printed value: elements of one container, characters of one text, nested containers.
 MOST_ELEMENTS, LONGEST_TEXT, DEEPEST = 12, 200, 6
+NO_DEADLOCK = "something can happen until every node is done, faults and bounds aside"
+MOST_REASONS = 5  # why a cycle is fair
 CAPACITY = "this would put more messages in flight than the bounds allow"
 
 
@@ -151,8 +153,7 @@ def _deadlock(system: System, state: GlobalState) -> Breakage:
     if state.flight:
         messages = ", ".join(described(system).event(message) for message in state.flight)
         why += f"; in flight, and taken by nobody: {messages}"
-    sentence = "something can happen until every node is done, faults and bounds aside"
-    return Breakage(sentence, tuple((node, _whole(state.nodes[node])) for node in waiting), why)
+    return Breakage(NO_DEADLOCK, tuple((node, _whole(state.nodes[node])) for node in waiting), why)
 
 
 def _broken_for_ever(system: System, promise: Liveness, path: Path) -> Breakage:
@@ -170,13 +171,16 @@ def fairness_reasons(system: System, cycle: Sequence[GlobalState], moves: Sequen
     """Yield why each demand of fairness that is enabled in some state of a cycle is met; moves have numbers."""
     enabled = [fair_cycles.around(system, state).enabled for state in cycle[:-1] or cycle]
     occasions = [(number, move, set(fair_cycles.demands(system, move))) for number, move in moves]
-    others = dict[str, None]()
+    others, reasons = dict[str, None](), list[str]()
     for demand in sorted(frozenset[fair_cycles.Demand]().union(*enabled), key=repr):
         used = next(((number, move) for number, move, demands in occasions if demand in demands), None)
         if used is None:
             others[system.fairness[demand[0]].name] = None
         else:
-            yield f"{move_text(system, used[1])}, in step {used[0]}"
+            reasons.append(f"{move_text(system, used[1])}, in step {used[0]}")
+    yield from reasons[:MOST_REASONS]
+    if len(reasons) > MOST_REASONS:
+        yield f"and {len(reasons) - MOST_REASONS} more"
     if others:
         yield f"{', '.join(others)}: not possible all the time, and weak fairness demands no more"
 

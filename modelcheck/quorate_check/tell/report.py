@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rich.table import Table
 from rich.text import Text
 
+from quorate_check.core.behaviour import DEADLOCK
 from quorate_check.core.system import NetworkKind
 from quorate_check.core.verdict import Exploration, Verdict, WitnessResult, counted
 from quorate_check.tell.diagram import diagram_lines, ending_lines, fits, glyphs_for, legend, with_glyphs
-from quorate_check.tell.path_text import path_as_dict, path_lines
+from quorate_check.tell.path_text import NO_DEADLOCK, path_as_dict, path_lines
 from quorate_check.tell.progress import sent_text, size
 from quorate_check.tell.story import Story, ending, story
 from quorate_check.tell.wrapping import wrapped
@@ -72,7 +73,7 @@ class Report:
             "seconds": e.seconds,
             "invariants": {name: e.of_invariant(name).value for name in e.invariants},
             "witnesses": witnesses_as_dict(e.witnesses),
-            "liveness": {promise.name: e.of_liveness(promise.name) for promise in self.system.liveness},
+            "liveness": {promise.name: e.liveness_text(promise.name) for promise in self.system.liveness},
             "fairness": list(e.fairness),
             "path": None if e.path is None else path_as_dict(self.system, e.path),
         }
@@ -181,7 +182,7 @@ def print_properties(
     witnesses: Sequence[WitnessResult],
 ) -> None:
     """Print a verdict per invariant with its sentence, and when each witness was seen."""
-    sentences = {i.name: i.sentence for i in system.invariants}
+    sentences = {DEADLOCK: NO_DEADLOCK, **{i.name: i.sentence for i in system.invariants}}
     table = plain_table()
     table.add_column("invariant", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
@@ -211,9 +212,9 @@ def _print_liveness(console: Console, report: Report) -> None:
     table.add_column("verdict", no_wrap=True)
     table.add_column("")
     for promise in report.system.liveness:
-        verdict = report.exploration.of_liveness(promise.name)
-        style = next((STYLES[v] for v in Verdict if v.value == verdict), STYLES[Verdict.UNKNOWN])
-        table.add_row(promise.name, Text(verdict, style=style), promise.sentence)
+        e = report.exploration
+        style = STYLES[e.of_liveness(promise.name)]
+        table.add_row(promise.name, Text(e.liveness_text(promise.name), style=style), promise.sentence)
     console.print()
     console.print(table)
 
