@@ -7,6 +7,7 @@ out.
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -82,7 +83,7 @@ def environment() -> dict[str, str]:
 
 
 def _run(command: str, folder: Path) -> tuple[str, ...]:
-    program, *arguments = command.split()
+    program, *arguments = shlex.split(command)
     before = {"pytest": PYTEST, "model-check": MODEL_CHECK}[program]
     done = subprocess.run(
         [*before, *arguments],

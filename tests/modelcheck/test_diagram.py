@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from engine_agreement import by_reference
-from quorate.raft import AppendEntries, AppendEntriesReply, Entry, Message, RequestVoteReply
+from quorate.raft import AppendEntries, AppendEntriesReply, Configuration, Entry, Message, RequestVoteReply
 from quorate_check.core import behaviour, reference
 from quorate_check.core.invariants import Invariant, Over
 from quorate_check.core.path import MoveKind, Path, Step
@@ -143,6 +143,7 @@ MESSAGES = {
     AppendEntriesReply(2, 1, 2, success=False, prev_log_index=1): ["t1", "differs at n"],
     AppendEntries(1, 2, 1, 0, 0, (Entry(1, b"1"),), 0): ["t1", "t1 x1"],
     AppendEntries(1, 2, 1, 1, 1, (), 1): ["t1", "after n", "commit n"],
+    AppendEntries(1, 2, 1, 0, 0, (Entry(1, None, Configuration((1, 3), (1, 2))),), 0): ["t1", "{a→b}"],
     RequestVoteReply(2, 1, 1, vote_granted=True): ["t1"],
 }
 

@@ -18,6 +18,7 @@ from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness
 from quorate_check.core.verdict import Verdict
 from quorate_check.outside.compare import Checker
 
+JOINT = "a joint change is complete"
 ELECTED = "a leader is elected"
 SMALL = ["--servers", "2", "--max-term", "1"]
 COUNTER = """
@@ -101,6 +102,8 @@ def test_a_path_that_misses_its_witness_now_says_so(tmp_path: Path, capsys: pyte
             ["raft", "--witness", "a leader steps down"],
             "impossible within these bounds: nobody does: ",
         ),
+        (["raft", "--changes", "12", "--max-log", "3", "--witness", JOINT], ": every change is of one voter"),
+        (["raft", "--changes", "1", "--max-log", "2", "--witness", JOINT], "needs --max-log 3 or more"),
         (["bft", "--conform", "--witness", "any"], "--conform: its bounds are built in"),
     ],
 )

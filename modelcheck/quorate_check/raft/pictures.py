@@ -27,6 +27,7 @@ CANDIDATE_ROLES = {"candidate", "pre-candidate"}
 LABELS = (
     Label(r"\bt\d", "t1: of term 1"),
     Label(r"^t\d+ x\d|\[t\d+ x\d", "t1 x1: the entry x1 of term 1"),
+    Label(r"\{[\d,]+→", "{a→b}: a joint configuration, so a majority of a and one of b decide"),
     Label(r" after \d", "after n: the entries follow index n"),
     Label(r"^holds \d", "holds n: says that its log agrees with the leader's up to index n"),
     Label(r"^differs at \d", "differs at n: refused, as its log has no such entry at index n or its term is later"),

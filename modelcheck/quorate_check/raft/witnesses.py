@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 from quorate.raft import InstallSnapshot, RequestVote, Role, StepDown
 from quorate_check.core.invariants import Over, StepWitness, Witness
 from quorate_check.core.system import Deliver
+from quorate_check.raft.memberships import changes_of, first_members
 from quorate_check.raft.properties import Messages, remains_leader, terms_led
 from quorate_check.raft.subject import CheckerEvent, CheckQuorum, CoreNode, Durability, Restart, entry_at
 
 if TYPE_CHECKING:
     from quorate_check.raft.bounds import RaftBounds
+
+
+ENTRIES_OF_A_JOINT_CHANGE = 3  # an entry of the leader's term, the joint configuration, the final one
 
 
 def _leader_elected(views: tuple[frozenset[int], ...]) -> bool:
@@ -80,6 +85,13 @@ def _commits_change(before: CoreNode, _event: CheckerEvent, after: CoreNode, _se
     return any(applied.entry.configuration is not None for applied in new)
 
 
+def _completes_joint_change(before: CoreNode, event: CheckerEvent, after: CoreNode, sent: Messages) -> bool:
+    if not _commits_change(before, event, after, sent):
+        return False
+    configurations = [c for applied in after.record.applied if (c := applied.entry.configuration) is not None]
+    return any(old.is_joint and not new.is_joint for old, new in pairwise(configurations))
+
+
 def _answers_reads(before: CoreNode, _event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
     return before.record.reads is not after.record.reads
 
@@ -133,8 +145,23 @@ def witnesses(bounds: RaftBounds) -> tuple[Witness | StepWitness, ...]:
             else ()
         ),
         *((StepWitness("a round of reads is confirmed", _answers_reads, no_entries),) if bounds.reads else ()),
-        *((StepWitness("a change of the members is committed", _commits_change),) if bounds.changes else ()),
+        *(
+            (
+                StepWitness("a change of the members is committed", _commits_change),
+                StepWitness("a joint change is complete", _completes_joint_change, _no_joint_change(bounds)),
+            )
+            if bounds.changes
+            else ()
+        ),
     )
+
+
+def _no_joint_change(bounds: RaftBounds) -> str | None:
+    if bounds.max_log < ENTRIES_OF_A_JOINT_CHANGE:
+        return f"logs too short for both its entries: needs --max-log {ENTRIES_OF_A_JOINT_CHANGE} or more"
+    everyone = (first_members(bounds.members, bounds.servers), *changes_of(bounds.changes, bounds.servers))
+    is_joint = any(len(set(old.voters) ^ set(new.voters)) > 1 for old, new in combinations(everyone, 2))
+    return None if is_joint else "every change is of one voter"
 
 
 def _nobody_steps_down(bounds: RaftBounds) -> str | None:
