@@ -9,17 +9,20 @@ import ast
 import pathlib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import quorate.raft
+from quorate.raft import ChangeMembers
 from quorate_check.core.behaviour import RAISED
 from quorate_check.core.path import GlobalState, Move, MoveKind, Path
 from quorate_check.core.system import NetworkKind
 from quorate_check.raft.bounds import CONFIG_OPTIONS, RaftBounds
+from quorate_check.raft.memberships import first_members
 from quorate_check.raft.subject import CheckQuorum, Confirmation, Durability, Restart, Transfer
 from quorate_check.tell.pytest_text import docstring, snake
 from quorate_check.tell.saved import SavedPath
 
-DRIVER = pathlib.Path(__file__).with_name("regression_driver.py")
+PARTS = [pathlib.Path(__file__).with_name(f"regression_{part}.py") for part in ("driver", "promises")]
 CALLS = {
     "ElectionTimeout": "timeout",
     "HeartbeatTimeout": "heartbeat",
@@ -32,12 +35,9 @@ CALLS = {
 
 
 def core_test(saved: SavedPath, path: Path, sentence: str) -> str | None:
-    """Return the text of a test that runs a path of the core; None if the driver doesn't state the path's promise.
-
-    Nor does it change the members of a cluster.
-    """
+    """Return the text of a test that runs a path of the core; None if the driver doesn't state the path's promise."""
     bounds = RaftBounds.from_dict(dict(saved.bounds))
-    if _promise(path.broken) not in _functions() or bounds.members or bounds.changes:
+    if _promise(path.broken) not in _parts():
         return None
     return _test_text(bounds, path, sentence)
 
@@ -47,23 +47,44 @@ def _promise(broken: str) -> str:
     return "raises_nothing" if broken == RAISED else snake(broken)
 
 
-def _functions() -> dict[str, ast.ClassDef | ast.FunctionDef]:
-    """Return the syntax trees of the driver's classes and functions by name.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A class or a function of the driver: its text, and all names that it uses."""
+
+    text: str
+    names: frozenset[str]
+
+
+def _parts() -> dict[str, Part]:
+    """Return the driver's classes and functions by name.
 
     They are parsed and not imported, because the driver imports pytest, which the checker doesn't depend on.
     """
-    tree = ast.parse(DRIVER.read_text(encoding="utf-8"))
-    return {n.name: n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)}
+    files = [file.read_text(encoding="utf-8") for file in PARTS]
+    return {
+        node.name: Part(_text(node, file), frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name)))
+        for file in files
+        for node in ast.parse(file).body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+    }
+
+
+def _text(node: ast.ClassDef | ast.FunctionDef, file: str) -> str:
+    first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+    return "\n".join(re.sub(r"  # noqa:.*", "", line) for line in file.splitlines()[first - 1 : node.end_lineno])
 
 
 def _test_text(bounds: RaftBounds, path: Path, title: str) -> str:
     promise = _promise(path.broken)
-    members = tuple(range(1, bounds.servers + 1))
+    founders = first_members(bounds.members, bounds.servers)
+    learners = f"learners={founders.learners}, " if founders.learners else ""
     options = ", ".join(f"{name}={getattr(bounds, name)}" for name in CONFIG_OPTIONS)
-    config = f"Config({members!r}, {options})"
+    config = f"Config({founders.voters!r}, {learners}{options})"
+    newcomers = tuple(sorted({*range(1, bounds.servers + 1)} - {*founders.voters, *founders.learners}))
+    joining = f", newcomers={newcomers}" if newcomers else ""
     ordered = bounds.network is NetworkKind.ORDERED
     lines = [
-        f"cluster = Cluster({config}, disk={_disk(bounds)!r}, ordered={ordered})",
+        f"cluster = Cluster({config}, disk={_disk(bounds)!r}, ordered={ordered}{joining})",
         *(f"cluster.{call}" for call in _calls(path)),
         f"{promise}(cluster)",
     ]
@@ -122,6 +143,8 @@ def _call(move: Move, after: GlobalState | None) -> str:  # noqa: PLR0911 - one 
                     return f"crash({server}, writes={move.choice})"
                 case CheckQuorum(has_quorum=has_quorum):
                     return f"check_quorum({server}, has_quorum={has_quorum})"
+                case ChangeMembers(voters=voters, learners=learners):
+                    return f"change({server}, {voters}{f', {learners}' if learners else ''})"
                 case Transfer() if after is not None:
                     return f"transfer({server}, {after.nodes[move.node].state.transfer_target})"
                 case event:
@@ -130,27 +153,24 @@ def _call(move: Move, after: GlobalState | None) -> str:  # noqa: PLR0911 - one 
 
 def _driver(promise: str) -> Iterator[str]:
     """Yield the text of the parts of the driver that a test needs: classes, the promise, functions that they call."""
-    parts = _functions()
+    parts = _parts()
     names, queue = set[str](), ["DrivenServer", "Cluster", promise]
     while queue:
         name = queue.pop()
         names.add(name)
-        queue += [n.id for n in ast.walk(parts[name]) if isinstance(n, ast.Name) and n.id in parts.keys() - names]
-    lines = DRIVER.read_text(encoding="utf-8").splitlines()
-    for name, node in parts.items():
-        if name in names:
-            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-            yield "\n".join(re.sub(r"  # noqa:.*", "", line) for line in lines[first - 1 : node.end_lineno])
+        queue += parts[name].names & parts.keys() - names
+    yield from (part.text for name, part in parts.items() if name in names)
 
 
 def _imports(text: str) -> str:
     """Return the import statements that `text`, the driver's parts and the test, needs."""
     imported = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
+    tools = ", ".join(sorted({"combinations", "pairwise", "permutations"} & imported))
     core = "".join(f"    {name},\n" for name in sorted(imported & set(quorate.raft.__all__)))
     return f"""from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-{"from itertools import permutations" if "permutations" in imported else ""}
+{f"from itertools import {tools}" if tools else ""}
 import pytest
 
 from quorate.disk import Queue, add, crash, flush
