@@ -12,6 +12,7 @@ from quorate_check.core import behaviour
 from quorate_check.core.fair_cycles import Demand, demands, is_strong
 from quorate_check.core.path import GlobalState, Move, MoveKind, RoundEnd
 from quorate_check.engine import kernel
+from quorate_check.engine.conditions import fields, locals_in
 from quorate_check.engine.layout import Ints, Layout
 from quorate_check.engine.liveness.kernel import BEYOND, Graph
 from quorate_check.engine.shard import Shard
@@ -58,7 +59,7 @@ class StoredGraph:
             last = min(first + CHUNK, self.states)
             rest = np.arange(first, last)
             words = self.shard.arena.rows(rest)
-            self.is_end[first:last] = self.tables.beyond[self.locals(words)].any(axis=1)
+            self.is_end[first:last] = self.tables.beyond[locals_in(words, self.layout, self.tables)].any(axis=1)
             self.is_cut[first:last] = self.is_end[first:last]
             parts = [over_budget.edges(words[self.is_end[first:last] == 0], rest[self.is_end[first:last] == 0])]
             while len(rest):
@@ -127,15 +128,6 @@ class StoredGraph:
         event, node = divmod(number - 1, len(self.tables.initial))
         return Move(MoveKind.SPONTANEOUS, node, self.tables.events[event])
 
-    def locals(self, words: Ints) -> Ints:
-        """Return the ids of the nodes in packed states, a row each."""
-        return _fields(words, self.layout, 0, len(self.tables.initial))
-
-    def flights(self, words: Ints) -> Ints:
-        """Return the ids of the messages in flight in packed states, a row each; 0 is an empty slot."""
-        first = len(self.tables.initial) + 1
-        return _fields(words, self.layout, first, first + self.system.network.capacity)
-
     def successors(self, state: int) -> Iterator[tuple[frozenset[Demand], int]]:
         """Yield the edges to other states: the classes of fair moves taken, and the state reached."""
         for edge in range(self.arrays.begins[state], self.arrays.begins[state + 1]):
@@ -172,13 +164,13 @@ class _OverBudget:
         parents, labels = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         n, capacity, at = len(self.tables.initial), self.tables.system.network.capacity, self.layout
         if self.events:
-            rests = _fields(words, at, n, n + 1)[:, 0] == 0
+            rests = fields(words, at, n, n + 1)[:, 0] == 0
             if self.tables.system.network.at_once:
-                rests &= _fields(words, at, n + 1, n + 2)[:, 0] == 0
+                rests &= fields(words, at, n + 1, n + 2)[:, 0] == 0
         for event, node, budget in self.events:
             field = n + 1 + capacity + budget
-            full = rests & (_fields(words, at, field, field + 1)[:, 0] == self.tables.budget_limit[budget])
-            local = _fields(words, at, node, node + 1)[:, 0]
+            full = rests & (fields(words, at, field, field + 1)[:, 0] == self.tables.budget_limit[budget])
+            local = fields(words, at, node, node + 1)[:, 0]
             able = [number for number in np.unique(local[full]).tolist() if self._is_able(number, event, node)]
             states = numbers[full & np.isin(local, able)]
             parents.append(states)
@@ -191,9 +183,3 @@ class _OverBudget:
             move = Move(MoveKind.SPONTANEOUS, node, self.tables.events[event])
             self.able[local, event] = behaviour.can(self.tables.system, self.tables.locals[local], move)
         return self.able[local, event]
-
-
-def _fields(words: Ints, at: Layout, first: int, last: int) -> Ints:
-    """Return some fields of packed states, a column each."""
-    columns = slice(first, last)
-    return (words[:, at.word[columns]] >> at.shift[columns]) & at.mask[columns]

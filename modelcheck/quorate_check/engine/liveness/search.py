@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from quorate_check.core import fair_cycles
 from quorate_check.core.fair_cycles import Finding
 from quorate_check.core.liveness import Condition, Eventually, EventuallyAlways, LeadsTo, Liveness
-from quorate_check.core.path import Path, RoundEnd
-from quorate_check.core.values import Numbers
+from quorate_check.core.path import Path
+from quorate_check.engine.conditions import Bools, Truth
 from quorate_check.engine.liveness import kernel
 from quorate_check.engine.liveness.graph import Array, StoredGraph
 from quorate_check.engine.trace import chain
 from quorate_check.engine.worker import CHUNK
-
-Bools = npt.NDArray[np.bool_]
 
 
 class LivenessSearch:
@@ -68,32 +65,12 @@ class LivenessSearch:
         return members
 
     def _truth(self, condition: Condition) -> Bools:
-        """Return in which states a condition is true; it judges each tuple of views once."""
-        tables, graph = self.graph.tables, self.graph
-        views, messages = Numbers(), Numbers(None)  # what shows None has number 0, as an empty slot has
-        view_of = np.array([views.of(condition.view(local)) for local in tables.locals], np.int64)
-        message_of = np.zeros(len(tables.messages), np.int64)
-        if (look := condition.message_view) is not None:
-            for number, message in enumerate(tables.messages[1:], start=1):
-                message_of[number] = 0 if isinstance(message, RoundEnd) else messages.of(look(message))
-        n = len(tables.initial)
-
-        def is_true(row: tuple[int, ...]) -> bool:
-            flight = None if look is None else frozenset(messages.values[number] for number in row[n:] if number)
-            return condition.of_views(tuple(views.values[number] for number in row[:n]), flight)
-
-        result, answers = np.empty(self.states, np.bool_), dict[tuple[int, ...], bool]()
+        """Return in which states a condition is true."""
+        truth, arena = Truth(self.graph.tables, condition), self.graph.shard.arena
+        result = np.empty(self.states, np.bool_)
         for first in range(0, self.states, CHUNK):
-            words = graph.shard.arena.block(first, min(first + CHUNK, self.states))
-            columns = view_of[graph.locals(words)]
-            if look is not None:
-                columns = np.hstack([columns, np.sort(message_of[graph.flights(words)], axis=1)])
-            rows, place = np.unique(columns, axis=0, return_inverse=True)
-            for row in map(tuple, rows.tolist()):
-                if row not in answers:
-                    answers[row] = is_true(row)
-            truth = np.array([answers[row] for row in map(tuple, rows.tolist())], np.bool_)
-            result[first : first + len(words)] = truth[place.reshape(-1)]
+            last = min(first + CHUNK, self.states)
+            result[first:last] = truth.of(arena.block(first, last), self.graph.layout)
         return result
 
     def _path(self, promise: Liveness, origin: Array, component: Bools, recurs: Bools | None) -> Path:
