@@ -105,7 +105,9 @@ def assert_really_happens(system: System, path: Path) -> None:
         assert_is_stuck(system, now)
         return
     invariant = next(i for i in system.invariants if i.name == path.broken)
-    if isinstance(invariant, Invariant):
+    if isinstance(invariant, Invariant) and invariant.message_view is not None:
+        assert not invariant.condition.is_true(now)
+    elif isinstance(invariant, Invariant):
         views = [invariant.view(local) for local in now.nodes]
         assert not all(invariant.holds(t) for t in behaviour.tuples(views, invariant.over))
     else:

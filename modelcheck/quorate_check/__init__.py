@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from quorate_check.api.checking import NotAsPromisedError, check
-    from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
+    from quorate_check.core.invariants import Condition, Invariant, Over, StepInvariant, StepWitness, Witness
     from quorate_check.core.liveness import (
         AlwaysEventually,
-        Condition,
         Eventually,
         EventuallyAlways,
         Fairness,
@@ -78,9 +77,9 @@ __all__ = [
 ]
 _HOMES = {
     "api.checking": {"NotAsPromisedError", "check"},
-    "core.invariants": {"Invariant", "Over", "StepInvariant", "StepWitness", "Witness"},
+    "core.invariants": {"Condition", "Invariant", "Over", "StepInvariant", "StepWitness", "Witness"},
     "core.liveness": {
-        *("AlwaysEventually", "Condition", "Eventually", "EventuallyAlways", "LeadsTo"),
+        *("AlwaysEventually", "Eventually", "EventuallyAlways", "LeadsTo"),
         *("Fairness", "Strength", "fair_deliveries", "fair_event"),
     },
     "core.path": {"GlobalState", "Move", "MoveKind", "Path", "Step"},

@@ -11,11 +11,13 @@ from quorate_check import (
     Defer,
     Deliver,
     Eventually,
+    Invariant,
     LeadsTo,
     Network,
     NetworkKind,
     NotAsPromisedError,
     Outcome,
+    Over,
     Path,
     Spontaneous,
     Strength,
@@ -29,6 +31,7 @@ from quorate_check import (
 )
 from quorate_check.api.options import Engine
 from quorate_check.core import fair_cycles
+from quorate_check.engine.walks import simulate
 from quorate_check.tell.path_text import path_as_dict
 from quorate_check.tell.saved import SavedPath, parse, replay
 from small_graphs import GRAPHS, Graph
@@ -208,6 +211,37 @@ def test_liveness_is_searched_without_symmetry_and_reductions() -> None:
 
 def test_promises_that_cannot_be_judged_are_refused() -> None:
     """On a network that may lose everything, and in a search that doesn't keep all states."""
-    with pytest.raises(UnusableSystemError, match="liveness: a network that may lose every message"):
+    with pytest.raises(UnusableSystemError, match="a network that may lose all has no liveness"):
         replace(ASKERS, network=Network(NetworkKind.ANY), done=None)
     assert check(ASKERS, depth=2).conclusion.startswith("holds to depth 2, promises of liveness not judged")
+
+
+NO_TWO_ANSWERS = Invariant(
+    "OneAnswer",
+    "no answer is in flight while nobody waits for one",
+    view=lambda local: local.asked and not local.answered,
+    holds=lambda waits, kinds: "answer" not in kinds or any(waits),
+    message_view=lambda m: m.kind,
+)
+QUIET = Invariant(
+    "Quiet",
+    "no answer is in flight",
+    view=lambda _: 0,
+    holds=lambda _, kinds: "answer" not in kinds,
+    message_view=lambda m: m.kind,
+)
+
+
+def test_an_invariant_may_look_at_messages(engine: Engine) -> None:
+    """One that holds, and one that breaks, with the shortest path, and what is in flight."""
+    found = check(replace(ASKERS, liveness=(), invariants=(NO_TWO_ANSWERS,)), engine=engine)
+    assert (found.verdict, found.without_useless) == (Verdict.HOLDS, False)
+    with pytest.raises(NotAsPromisedError, match="Quiet after 2 steps") as failed:
+        check(replace(ASKERS, liveness=(), invariants=(NO_TWO_ANSWERS, QUIET)), engine=engine)
+    assert "in flight: answer" in str(failed.value)
+    with pytest.raises(UnusableSystemError, match="Invariant Quiet: with message_view it is over all nodes"):
+        replace(QUIET, over=Over.EACH)
+    with pytest.raises(UnusableSystemError, match="no set of messages in flight"):
+        replace(ASKERS, liveness=(), invariants=(QUIET,), network=Network(NetworkKind.ANY), done=None)
+    with pytest.raises(UnusableSystemError, match="random walks don't look at messages"):
+        simulate(replace(ASKERS, liveness=(), invariants=(QUIET,)), 1, 1, 0)

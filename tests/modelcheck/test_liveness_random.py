@@ -8,13 +8,14 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from engine_agreement import AtMost, explore
+from engine_agreement import AtMost, assert_agrees, by_reference, explore
 from quorate_check import (
     AlwaysEventually,
     Condition,
     Eventually,
     EventuallyAlways,
     Fairness,
+    Invariant,
     LeadsTo,
     Strength,
     System,
@@ -103,3 +104,20 @@ def test_the_engine_agrees_with_the_reference_on_fair_cycles(
         assert expected.path is not None
         for path in (found.path, expected.path):
             assert fair_cycles.breach(system, promise, path) is None
+
+
+@often
+@given(systems(), st.lists(conditions(), min_size=1, max_size=2), st.integers(1, 3))
+def test_invariants_on_messages_agree_with_the_reference(
+    system: System, conditions_: list[Condition], workers: int
+) -> None:
+    """As many states on each level, the same verdict, and a shortest path."""
+    looking = [c for c in conditions_ if c.message_view is not None]
+    invariants = tuple(
+        Invariant(f"i{n}", "", c.view, lambda *shown, c=c: not c.holds(*shown), message_view=c.message_view)
+        for n, c in enumerate(looking)
+    )
+    system = replace(system, invariants=(*system.invariants, *invariants), witnesses=())
+    expected, depth = by_reference(system, at_most=STATES)
+    event(f"{len(looking)} on messages: {'holds' if expected.path is None else expected.path.broken[0]}")
+    assert_agrees(system, explore(system, depth=depth, workers=workers), expected)

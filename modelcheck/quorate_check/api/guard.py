@@ -284,7 +284,14 @@ class Guard:
         judge = self._guard_truth(invariant.holds, f"invariant {invariant.name}")
         if isinstance(invariant, StepInvariant):
             return replace(invariant, holds=judge, why=self._why(invariant.why, invariant.name))
-        return replace(invariant, view=view(invariant.view), holds=judge, why=self._why(invariant.why, invariant.name))
+        message_view = None if invariant.message_view is None else self._view(invariant.message_view)
+        return replace(
+            invariant,
+            view=view(invariant.view),
+            holds=judge,
+            why=self._why(invariant.why, invariant.name),
+            message_view=message_view,
+        )
 
     def _why(self, why: Callable[..., str] | None, promise: str) -> Callable[..., str] | None:
         name = f"why of {promise}"

@@ -223,11 +223,16 @@ def tuples(views: list[Any], over: Over) -> Iterator[tuple[Any, ...]]:
 def broken(system: System, state: GlobalState) -> str | None:
     """Return the name of the first invariant that `state` violates, None if there is none."""
     for invariant in system.invariants:
-        if isinstance(invariant, Invariant):
-            views = [invariant.view(local) for local in state.nodes]
-            if not all(invariant.holds(t) for t in tuples(views, invariant.over)):
-                return invariant.name
+        if isinstance(invariant, Invariant) and not _keeps(state, invariant):
+            return invariant.name
     return None
+
+
+def _keeps(state: GlobalState, invariant: Invariant) -> bool:
+    if invariant.message_view is not None:
+        return invariant.condition.is_true(state)
+    views = [invariant.view(local) for local in state.nodes]
+    return all(invariant.holds(t) for t in tuples(views, invariant.over))
 
 
 def broken_at_end(system: System, state: GlobalState) -> str | None:

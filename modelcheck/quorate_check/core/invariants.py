@@ -13,7 +13,8 @@ from enum import Enum
 from types import NoneType
 from typing import Any
 
-from quorate_check.core.unusable import FUNCTION, OPTIONAL_FUNCTION, Kinds, refuse_mistyped
+from quorate_check.core.path import GlobalState, RoundEnd
+from quorate_check.core.unusable import FUNCTION, OPTIONAL_FUNCTION, Kinds, UnusableSystemError, refuse_mistyped
 
 View = Callable[[Any], Hashable]
 Judge = Callable[[tuple[Any, ...]], bool]
@@ -32,25 +33,65 @@ class Over(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """`holds(views)` is true of a global state; `views` are those of all nodes, in their order.
+
+    With `message_view` it is `holds(views, messages)`: `messages` is the frozenset of what the messages in flight show.
+    A message that shows None is left out.
+    """
+
+    view: View
+    holds: Callable[..., bool]
+    message_view: View | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what isn't of its type."""
+        refuse_mistyped(self, {"view": FUNCTION, "holds": FUNCTION, "message_view": OPTIONAL_FUNCTION})
+
+    def is_true(self, state: GlobalState) -> bool:
+        """Whether the condition holds in `state`."""
+        return self.of_views(tuple(map(self.view, state.nodes)), self.messages(state.flight))
+
+    def messages(self, flight: tuple[Any, ...]) -> frozenset[Hashable] | None:
+        """Return what the messages in flight show; None if the condition doesn't look at them."""
+        if (view := self.message_view) is None:
+            return None
+        return frozenset(view(message) for message in flight if not isinstance(message, RoundEnd)) - {None}
+
+    def of_views(self, views: tuple[Any, ...], messages: frozenset[Hashable] | None) -> bool:
+        """Whether the condition holds, given what it looks at."""
+        return bool(self.holds(views) if messages is None else self.holds(views, messages))
+
+
+@dataclass(frozen=True, slots=True)
 class Invariant:
     """`holds(views)` is true in every reachable state, for every tuple of views that `over` names.
 
     `view` must depend on the local state alone and return a hashable value; `holds` must depend on the views alone.
     Under symmetry reduction `holds` must give the same answer when nodes are renamed. `why(names, views)` explains the
-    contradiction between views for which it doesn't hold; `names` are those of their nodes.
+    contradiction between views for which it doesn't hold; `names` are those of their nodes. With `message_view` it is
+    over all nodes and the messages in flight, as a `Condition` is, and `why` has no say.
     """
 
     name: str
     sentence: str
     view: View
-    holds: Judge
+    holds: Callable[..., bool]
     over: Over = Over.ALL
     why: Callable[[tuple[str, ...], tuple[Any, ...]], str] | None = None
+    message_view: View | None = None
 
     def __post_init__(self) -> None:
         """Refuse what isn't of its type."""
-        functions = {"view": FUNCTION, "holds": FUNCTION, "why": OPTIONAL_FUNCTION}
+        functions = {"view": FUNCTION, "holds": FUNCTION, "why": OPTIONAL_FUNCTION, "message_view": OPTIONAL_FUNCTION}
         refuse_mistyped(self, {"name": TEXT, "sentence": TEXT, **functions, "over": (Over,)})
+        if self.message_view is not None and self.over is not Over.ALL:
+            raise UnusableSystemError(f"Invariant {self.name}: with message_view it is over all nodes: give no `over`")
+
+    @property
+    def condition(self) -> Condition:
+        """The invariant as a condition on global states."""
+        return Condition(self.view, self.holds, self.message_view)
 
 
 @dataclass(frozen=True, slots=True)

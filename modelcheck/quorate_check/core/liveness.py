@@ -12,41 +12,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from quorate_check.core.invariants import TEXT, View
-from quorate_check.core.path import GlobalState, Move, MoveKind, RoundEnd
-from quorate_check.core.unusable import FUNCTION, OPTIONAL_FUNCTION, refuse_mistyped
+from quorate_check.core.invariants import TEXT, Condition
+from quorate_check.core.path import Move, MoveKind
+from quorate_check.core.unusable import FUNCTION, refuse_mistyped
 from quorate_check.core.values import same
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """`holds(views)` is true of a global state; `views` are those of all nodes, in their order.
-
-    With `message_view` it is `holds(views, messages)`: `messages` is the frozenset of what the messages in flight show.
-    A message that shows None is left out.
-    """
-
-    view: View
-    holds: Callable[..., bool]
-    message_view: View | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what isn't of its type."""
-        refuse_mistyped(self, {"view": FUNCTION, "holds": FUNCTION, "message_view": OPTIONAL_FUNCTION})
-
-    def is_true(self, state: GlobalState) -> bool:
-        """Whether the condition holds in `state`."""
-        return self.of_views(tuple(map(self.view, state.nodes)), self.messages(state.flight))
-
-    def messages(self, flight: tuple[Any, ...]) -> frozenset[Hashable] | None:
-        """Return what the messages in flight show; None if the condition doesn't look at them."""
-        if (view := self.message_view) is None:
-            return None
-        return frozenset(view(message) for message in flight if not isinstance(message, RoundEnd)) - {None}
-
-    def of_views(self, views: tuple[Any, ...], messages: frozenset[Hashable] | None) -> bool:
-        """Whether the condition holds, given what it looks at."""
-        return bool(self.holds(views) if messages is None else self.holds(views, messages))
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,14 +125,14 @@ class Network:
             },
         )
 
-    def fault(self, *, judges_ends: bool = False, promises: bool = False) -> str | None:
-        """Return what is wrong with the network, None if nothing is; its system may judge ends or promise liveness."""
+    def fault(self, *, judges_ends: bool = False, judges_states: bool = False) -> str | None:
+        """Return what is wrong with the network, None if nothing is; its system may judge ends, or all of a state."""
         if self.kind is not NetworkKind.ANY:
             return None if self.capacity >= 1 else "the network's capacity must be at least 1"
         if judges_ends:
             return "done: a network that may lose every message has no deadlock of its own; give another network"
-        if promises:
-            return "liveness: a network that may lose every message promises nothing; give another network"
+        if judges_states:
+            return "a network that may lose all has no liveness, and no set of messages in flight; give another network"
         if self == Network(NetworkKind.ANY):
             return None
         return (
@@ -267,7 +267,9 @@ class System:
         names = [p.name for p in (*self.invariants, *self.witnesses, *self.liveness)]
         if not self.initial:
             yield "a system needs at least one node"
-        if fault := self.network.fault(judges_ends=self.done is not None, promises=bool(self.liveness)):
+        if fault := self.network.fault(
+            judges_ends=self.done is not None, judges_states=bool(self.liveness or self.on_messages)
+        ):
             yield fault
         if reserved := {"drops", "duplicates"} & set(self.budgets):
             yield f"{min(reserved)!r} is a budget of the network; rename yours"
@@ -284,13 +286,19 @@ class System:
         if len(set(names)) != len(names):
             yield "two invariants, witnesses or promises of liveness share a name"
 
-    def as_checked(self) -> System:
-        """Return the system with `done` nowhere unless it says so, and with no symmetry if it promises liveness.
+    @property
+    def on_messages(self) -> tuple[Invariant, ...]:
+        """The invariants that look at messages in flight."""
+        invariants = (i for i in self.invariants if isinstance(i, Invariant))
+        return tuple(i for i in invariants if i.message_view is not None)
 
-        A network of kind ANY has no deadlock of its own.
+    def as_checked(self) -> System:
+        """Return the system with `done` nowhere unless it says so, and with no symmetry that it can't have.
+
+        A network of kind ANY has no deadlock of its own. Where liveness or messages are judged, states aren't renamed.
         """
         done = nowhere if self.done is None and self.network.kind is not NetworkKind.ANY else self.done
-        symmetry = None if self.liveness else self.symmetry
+        symmetry = None if self.liveness or self.on_messages else self.symmetry
         return self if (done, symmetry) == (self.done, self.symmetry) else replace(self, done=done, symmetry=symmetry)
 
     def limits(self) -> dict[str, int | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from quorate_check.core.system import NetworkKind, System, UnusableSystemError
@@ -32,6 +33,8 @@ def explore(
     # Each search loads kernels of its own, which take time to load.
     limits = limits or Limits()
     _refuse(system, limits, folder)
+    if system.liveness or system.on_messages:
+        system = replace(system, symmetry=None)
     if limits.disk is not None:
         from quorate_check.engine.disk import search as disk  # noqa: PLC0415
 
@@ -74,6 +77,10 @@ def _explore_any(
 def _refuse(system: System, limits: Limits, folder: Path | None) -> None:
     """Raise UnusableSystemError for a place of states that this search can't have, or can't have with another."""
     any_number = system.network.kind is NetworkKind.ANY
+    if (system.liveness or system.on_messages) and (limits.disk is not None or limits.ray is not None):
+        raise UnusableSystemError(
+            f"{system.name}: liveness and messages in flight are judged on states in memory: leave the disk and Ray out"
+        )
     if limits.disk is not None:
         if any_number:
             raise UnusableSystemError("where any number of messages is in flight no state goes to the disk")

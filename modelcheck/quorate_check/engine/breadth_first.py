@@ -101,6 +101,11 @@ class BreadthFirst(ABC):
     def _end(self) -> None:
         """Let the workers finish what they have begun."""
 
+    def _findings_on_messages(self) -> list[Finding]:
+        """Return the new states that break an invariant on messages in flight."""
+        assert not self.system.on_messages, "only a search in memory looks at messages"
+        return []
+
     def _tuples(self) -> int | None:
         """Return how many tuples of local states were reached, None if they can't be counted quickly."""
         return None
@@ -138,6 +143,7 @@ class BreadthFirst(ABC):
             while levels[-1] and not self.findings and self.depth != self.limits.depth:
                 self.level_end = sum(levels)
                 reason = self._level()
+                self.findings += self._findings_on_messages()
                 if not self.findings:
                     self.findings = self.deadlocks
                 levels.append(self._tally().states - sum(levels))

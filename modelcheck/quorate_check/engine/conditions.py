@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from quorate_check.core.liveness import Condition
+from quorate_check.core.invariants import Condition
 from quorate_check.core.path import RoundEnd
 from quorate_check.core.values import Numbers
 from quorate_check.engine.layout import Ints, Layout

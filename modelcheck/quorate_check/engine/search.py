@@ -21,6 +21,7 @@ from quorate_check.core.verdict import Exploration, LivenessResult
 from quorate_check.engine import kernel, tuples
 from quorate_check.engine.breadth_first import BreadthFirst, Tally
 from quorate_check.engine.checkpoint import Checkpoint, SearchParts
+from quorate_check.engine.conditions import Truth
 from quorate_check.engine.idle_steps import MOST_STATES, NOTE, without_idle_steps
 from quorate_check.engine.layout import Ints
 from quorate_check.engine.limits import GIB, Ceiling, Limits, Progress
@@ -109,6 +110,7 @@ class _Search(BreadthFirst):
         self.shards = [Shard(self.tables, self.layout, n, self.limits.bytes // n, least=least) for _ in range(n)]
         self.workers = [Worker(p, n, self.layout.words, self.useless) for p in range(n)]
         self.pool = ThreadPoolExecutor(n)
+        self.truths = dict[str, Truth]()  # of invariants on messages in flight
         self.bounds: Bounds = []  # of the levels that were expanded, or are being
 
     def _end(self) -> None:
@@ -221,13 +223,27 @@ class _Search(BreadthFirst):
         if not self.findings:
             self.layout = widen(self.tables, self.layout, self.shards)
 
+    def _findings_on_messages(self) -> list[Finding]:
+        findings = []
+        for invariant in self.system.on_messages:
+            truth = self.truths.setdefault(invariant.name, Truth(self.tables, invariant.condition))
+            for p, (begin, end) in enumerate(self._next_bounds()):
+                for first in range(begin, end, CHUNK):
+                    words = self.shards[p].arena.block(first, min(first + CHUNK, end))
+                    broken = np.flatnonzero(~truth.of(words, self.layout))[:1] + first
+                    findings += [
+                        Finding(n * len(self.shards) + p, invariant.name, is_step=False) for n in broken.tolist()
+                    ]
+        return findings
+
     def _path(self) -> Path:
         """Return the most readable of the shortest paths to a broken promise."""
         settle = as_it_is if self.useless is None else self.useless.settle
         finding = min(self.findings)
         states = chain(self.tables, self.layout, self.shards, finding.state)
         path = concrete_path(self.tables, states, finding, settle)
-        if not path.steps or self.leaves_out or path.broken == DEADLOCK:
+        is_simple = path.broken != DEADLOCK and not self.system.on_messages
+        if not path.steps or self.leaves_out or not is_simple:
             return path
         return most_readable(self.tables, self.layout, self.shards, self.bounds, path=path, stop=self.stop)
 

@@ -48,8 +48,8 @@ def why_none_is_removed(system: System, depth: int | None) -> str | None:
     """Return why a search of `system` to a depth removes no message, None if it removes those that are useless."""
     if kind(system).in_rounds:
         return "rounds say when a message arrives"
-    if system.liveness:
-        return "promises of liveness are judged on all states"
+    if system.liveness or system.on_messages:
+        return "promises of liveness and on messages in flight are judged on all states"
     return None if depth is None else "a depth counts every step"
 
 

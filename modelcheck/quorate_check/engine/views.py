@@ -78,6 +78,8 @@ class Judge:
         # Views that are equal need not show the same, unless they are one function.
         groups: dict[tuple[tuple[int, int], Over], Group] = {}
         for prop in (*system.invariants, *system.witnesses):
+            if isinstance(prop, Invariant) and prop.message_view is not None:
+                continue  # `conditions.py` judges it
             if isinstance(prop, Invariant):
                 groups.setdefault((_one(prop.view), prop.over), Group(prop.view, prop.over)).invariants.append(prop)
             elif isinstance(prop, Witness):

@@ -109,6 +109,8 @@ class _Walks:
         stop: Callable[[], str | None],
         report: Callable[[Progress], None],
     ) -> None:
+        if system.on_messages:
+            raise UnusableSystemError(f"{system.name}: random walks don't look at messages in flight; search instead")
         self.system, self.walks, self.depth, self.seed = system, walks, depth, seed
         self.stop, self.report = stop, report
         self.start_time = time.perf_counter()

@@ -23,8 +23,8 @@ from functools import partial
 from typing import Any, get_args
 
 from quorate import raft as code
-from quorate_check.core.invariants import Invariant, Over
-from quorate_check.core.liveness import Condition, EventuallyAlways, Fairness, Strength, fair_deliveries, fair_event
+from quorate_check.core.invariants import Condition, Invariant, Over
+from quorate_check.core.liveness import EventuallyAlways, Fairness, Strength, fair_deliveries, fair_event
 from quorate_check.core.path import Move
 from quorate_check.core.system import (
     Deliver,

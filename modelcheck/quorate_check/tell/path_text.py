@@ -132,6 +132,11 @@ def breakage(system: System, path: Path) -> Breakage:
 
 def _broken_by_state(system: System, invariant: Invariant, state: GlobalState) -> Breakage:
     """Return the first tuple of views that `invariant` refuses, by node."""
+    if invariant.message_view is not None:
+        messages = invariant.condition.messages(state.flight) or ()
+        text = ", ".join(sorted(map(str, messages))) or "nothing that it looks at"
+        values = tuple((n, _whole(invariant.view(local))) for n, local in enumerate(state.nodes))
+        return Breakage(invariant.sentence, values, f"in flight: {text}")
     views = [invariant.view(local) for local in state.nodes]
     for nodes in behaviour.tuples(list(range(len(views))), invariant.over):
         refused_views = tuple(views[n] for n in nodes)

@@ -6,7 +6,8 @@ import numpy as np
 
 from quorate_check.core import fair_cycles
 from quorate_check.core.fair_cycles import Finding
-from quorate_check.core.liveness import Condition, Eventually, EventuallyAlways, LeadsTo, Liveness
+from quorate_check.core.invariants import Condition
+from quorate_check.core.liveness import Eventually, EventuallyAlways, LeadsTo, Liveness
 from quorate_check.core.path import Path
 from quorate_check.engine.conditions import Bools, Truth
 from quorate_check.engine.liveness import kernel
