@@ -51,11 +51,15 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class DefaultRun:
-    """One search of the default check; `purpose` says what this search alone covers."""
+    """One search of the default check; `purpose` says what this search alone covers.
+
+    It is `reduced`, without useless messages, where the search is quicker so: they have to be found out first.
+    """
 
     name: str
     purpose: str
     bounds: SearchBounds
+    reduced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ SERVED = StoreBounds(pre_vote=True, check_quorum=True, storage=Durability.ASYNC)
 NEVER_BEHIND = replace(SERVED, servers=2, storage=Durability.SYNC)
 
 
-def run(name: str, purpose: str, bounds: StoreBounds) -> DefaultRun:
+def run(name: str, purpose: str, bounds: StoreBounds, *, reduced: bool = False) -> DefaultRun:
     """Return a run that says in which way its core and its disk aren't those that are served."""
-    return DefaultRun(name, f"{purpose} {unlike_served(bounds)}", bounds)
+    return DefaultRun(name, f"{purpose} {unlike_served(bounds)}", bounds, reduced)
 
 
 DEFAULT_CHECK = (
@@ -23,6 +23,7 @@ DEFAULT_CHECK = (
         "as its clients see it",
         "A client writes in its session and reads, at any server and again if it likes: every history is linearizable.",
         replace(SERVED, max_term=2),
+        reduced=True,
     ),
     run(
         "as its clients see it, with crashes",
@@ -33,6 +34,7 @@ DEFAULT_CHECK = (
         "as its clients see it, with two elections",
         "A deposed leader still answers, and a read is overtaken by an election.",
         StoreBounds(),
+        reduced=True,
     ),
     run(
         "as its clients see it, with a deadline",
