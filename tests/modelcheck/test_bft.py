@@ -11,6 +11,7 @@ from quorate_check.bft.subject import Local
 from quorate_check.core import behaviour, reference
 from quorate_check.core.system import System
 from quorate_check.engine import Limits, explore
+from random_systems import EXAMPLES
 
 LIMITS = Limits(memory=1 << 30)
 
@@ -20,7 +21,12 @@ LIMITS = Limits(memory=1 << 30)
     [
         pytest.param(BftBounds(max_view=2), 120_450, id="two views"),
         pytest.param(BftBounds(max_view=2, decisions=False), 49_000, id="two views, no decision shown"),
-        pytest.param(BftBounds(max_view=3, liveness=True), 12_218_918, id="three views, and liveness"),
+        pytest.param(
+            BftBounds(max_view=3, liveness=True),
+            12_218_918,
+            marks=pytest.mark.skipif(not EXAMPLES, reason="takes half a minute; set QUORATE_EXAMPLES"),
+            id="three views, and liveness",
+        ),
         pytest.param(BftBounds(servers=5, max_view=2), 1_187_222, id="five servers"),
         pytest.param(BftBounds(servers=7, traitors=2, max_view=1), 71_655, id="seven servers, two traitors, one view"),
     ],

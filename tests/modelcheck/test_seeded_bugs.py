@@ -12,11 +12,14 @@ from mutants_support import GIB, MUTANTS, PatchError, corpus, mutated, run
 from quorate_check.engine import Limits, explore
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.properties import INVARIANTS
+from random_systems import EXAMPLES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 BUGS: dict[str, dict[str, Any]] = corpus()["bugs"]
+# C9 takes longest, and is found like C18 and C19, which have the same bounds: by night.
+SEARCHED = BUGS if EXAMPLES else {name: bug for name, bug in BUGS.items() if name != "C9"}
 SILENT: dict[str, dict[str, Any]] = corpus()["silent"]
 BEYOND: dict[str, dict[str, Any]] = corpus()["beyond"]
 ALONE: dict[str, dict[str, Any]] = corpus()["invariants"]
@@ -25,7 +28,7 @@ ALONE: dict[str, dict[str, Any]] = corpus()["invariants"]
 def searches_of_the_core() -> list[Any]:
     """Return each distinct bounds of the corpus with the depth to search to, named by the bugs that are found there."""
     shared: dict[str, list[str]] = {}
-    for name, bug in BUGS.items():
+    for name, bug in SEARCHED.items():
         shared.setdefault(json.dumps(bug["bounds"], sort_keys=True), []).append(name)
     return [
         pytest.param(
@@ -37,7 +40,7 @@ def searches_of_the_core() -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("name", BUGS)
+@pytest.mark.parametrize("name", SEARCHED)
 def test_each_documented_bug_is_found_by_its_invariant_and_at_its_depth(name: str, tmp_path: Path) -> None:
     """The search is breadth-first, so the path is a shortest one; and its moves, made again, break the same promise."""
     bug = BUGS[name]
