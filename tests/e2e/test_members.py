@@ -77,11 +77,11 @@ async def until_phase(cluster: ChangingCluster, phase: Phase) -> tuple[int, int]
 def test_nodes_that_are_killed_in_a_joint_change_end_it_one_way_or_the_other(
     phase: Phase, victim: Victim, tmp_path: Path
 ) -> None:
-    """With kill -9. All members have everything then, and the traces conform."""
+    """With kill -9. Meanwhile no second change begins; all members have everything then, and the traces conform."""
 
     async def test() -> None:
-        # So long a timeout that the leader doesn't step down while the others are paused.
-        options = ["--heartbeat-ms", "50", "--election-timeout-ms", "1500"]
+        # So long a timeout that the leader doesn't step down while the others are paused, before it has answered.
+        options = ["--heartbeat-ms", "50", "--election-timeout-ms", "1500", "--request-timeout-ms", "500"]
         async with changing_cluster(tmp_path, options, joiners=1) as cluster:
             load = Load(cluster, seed=1, places=cluster.places, thinking_s=0.05)
             async with load.running():
@@ -89,6 +89,12 @@ def test_nodes_that_are_killed_in_a_joint_change_end_it_one_way_or_the_other(
                 await cluster.join(4, through=1)
                 await cluster.has_caught_up(4)
             leader, old = await until_phase(cluster, phase)
+            if phase == "joint at the leader alone":
+                answer = await cluster.ask(leader, "QUORATE.MEMBERS", "REMOVE", "4")
+                assert answer.startswith(b"-CLUSTERDOWN timed out: "), answer
+                leads = b"raft_role:leader" in await cluster.ask(leader, "INFO")
+                assert b"a change is under way: the one at index" in answer or not leads, answer
+                assert answer.count(b"\n") == 1
             killed = leader if victim == "leader" else old
             cluster.nodes[killed].kill()
             for node in cluster.nodes.values():
@@ -171,12 +177,17 @@ def test_what_cannot_be_done_is_refused_in_one_line(tmp_path: Path) -> None:
 
 
 def test_members_change_with_passwords_and_certificates(tmp_path: Path) -> None:
-    """Only the operator changes them; with TLS between nodes a node has the id of its certificate."""
-    authority, password = Authority(tmp_path), tmp_path / "operator"
+    """Only the operator changes them; with TLS between nodes a node has the id of its certificate.
+
+    A node whose certificate another authority has signed gets a place, but nothing of the log, so it can't get a vote.
+    """
+    authority, other_authority = Authority(tmp_path), Authority(tmp_path, "other")
+    password, wrong = tmp_path / "operator", tmp_path / "wrong"
     password.write_text("secret\n")
+    wrong.write_text("guess\n")
 
     def options(number: int) -> list[str]:
-        files = authority.issue(f"node-{number}")
+        files = (other_authority if number == 6 else authority).issue(f"node-{number}")
         tls = [
             "--peer-certificate",
             str(files.certificate),
@@ -193,6 +204,10 @@ def test_members_change_with_passwords_and_certificates(tmp_path: Path) -> None:
                 1,
                 "quorate: NOPERM only the operator may do this: AUTH operator PASSWORD\n",
             )
+            assert await cluster.members("remove", "1", options=["--operator-password-file", str(wrong)]) == (
+                1,
+                "quorate: WRONGPASS invalid username-password pair or user is disabled.\n",
+            )
             cluster.begin_joining(5, through=1, options=["--id", "5"])
             await cluster.has_roles({1: "voter", 2: "voter", 5: "learner"})
             await cluster.info_has(5, b"raft_node_id:5")
@@ -202,6 +217,13 @@ def test_members_change_with_passwords_and_certificates(tmp_path: Path) -> None:
                     pass
             assert answer == (0, "OK\n")
             await cluster.all_serve()
+
+            stranger = cluster.begin_joining(6, through=1, options=["--id", "6"])
+            await cluster.has_roles({1: "voter", 2: "voter", 5: "voter", 6: "learner"})
+            await cluster.has_logged(1, "the authority that is trusted here did not sign it")
+            status, text = await cluster.members("promote", "6", options=operator)
+            assert (status, text.count("\n"), "node 6 lags behind: it has 0 of" in text) == (1, 1, True), text
+            stranger.kill()
 
     asyncio.run(test())
 
