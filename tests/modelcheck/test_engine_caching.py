@@ -27,8 +27,7 @@ def test_what_cannot_be_kept_is_compiled_in_each_run(tmp_path: Path) -> None:
         shutil.copytree(Path(found.origin).parent, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     # Also the superuser can't make a folder where a file is.
     (tmp_path / "quorate_check" / "engine" / "__pycache__").touch()
-    # How well it is compiled makes no difference to that, and to compile it well takes long.
-    environment = {**os.environ, "HOME": os.devnull, "PYTHONPATH": str(tmp_path), "NUMBA_OPT": "0"}
+    environment = {**os.environ, "HOME": os.devnull, "PYTHONPATH": str(tmp_path)}
     for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):
         environment.pop(name, None)
     done = subprocess.run(
