@@ -22,7 +22,7 @@ LIMITS = Limits(memory=1 << 30)
         pytest.param(BftBounds(max_view=2), 120_450, id="two views"),
         pytest.param(BftBounds(max_view=2, decisions=False), 49_000, id="two views, no decision shown"),
         pytest.param(
-            BftBounds(max_view=3, liveness=True),
+            BftBounds(max_view=3, goes_on=True),
             12_218_918,
             marks=pytest.mark.skipif(not EXAMPLES, reason="takes half a minute; set QUORATE_EXAMPLES"),
             id="three views, and liveness",

@@ -16,7 +16,7 @@ from quorate_check.core.verdict import Verdict
 if TYPE_CHECKING:
     from pathlib import Path
 
-HOLDS = ExpectedRun("one view", BftBounds(max_view=1, liveness=True))
+HOLDS = ExpectedRun("one view", BftBounds(max_view=1, goes_on=True))
 BREAKS = ExpectedRun("three servers", BftBounds(servers=3, max_view=1), Verdict.VIOLATED)
 
 

@@ -7,6 +7,8 @@ import pytest
 from quorate.generals import Protocol, Rules
 from quorate_check import engine
 from quorate_check.core import reference
+from quorate_check.core.verdict import Verdict
+from quorate_check.generals.claims import CLAIMS, STORY, Claim
 from quorate_check.generals.lockstep import Lockstep
 from quorate_check.generals.rounds import Tally, play
 from quorate_check.generals.subject import Instance, Setup, game
@@ -59,3 +61,28 @@ def test_the_plain_search_agrees_with_the_engine() -> None:
             assert (plain.path.broken, len(plain.path.steps)) == (compiled.path.broken, len(compiled.path.steps))
             violated += 1
     assert 0 < violated < len(list(instance.setups()))
+
+
+TERMINATING = [
+    claim
+    for claim in CLAIMS
+    if claim.instance is STORY
+    or (
+        claim.verdict is Verdict.HOLDS
+        and claim.instance.rules.protocol is not Protocol.BRACHA
+        and claim.instance.rules.n <= 5
+        and not claim.instance.agreed
+    )
+]
+
+
+@pytest.mark.parametrize("claim", TERMINATING, ids=lambda claim: claim.sentence)
+def test_all_loyal_generals_decide_some_day(claim: Claim) -> None:
+    """In every setup of the story, and of the claims that hold; with no fairness rounds needn't end, so nobody must."""
+    for setup in claim.instance.setups():
+        system = replace(Lockstep(claim.instance, setup).system(), invariants=(), witnesses=())
+        found = engine.explore(system)
+        assert found.conclusion == "holds, exhaustive within bounds, where every delivery is weakly fair"
+    unfair = engine.explore(replace(system, fairness=()))
+    assert unfair.path is not None
+    assert (unfair.path.broken, len(unfair.path.steps)) == ("Termination", 0)

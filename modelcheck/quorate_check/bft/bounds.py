@@ -18,7 +18,7 @@ class BftBounds:
     """The number of members, of traitors among them, and of views.
 
     Without `lock` voters ignore the lock rule. Without `decisions` no voter receives a decision: voters continue to
-    vote, the decisions that the votes allow are still judged, and there are fewer states. With `liveness` every state
+    vote, the decisions that the votes allow are still judged, and there are fewer states. With `goes_on` every state
     must lead to a decision in a later view, whichever honest member leads it.
     """
 
@@ -27,7 +27,7 @@ class BftBounds:
     max_view: int = 3
     lock: bool = True
     decisions: bool = True
-    liveness: bool = False
+    goes_on: bool = False
 
     def __post_init__(self) -> None:
         """Raise UnusableSystemError unless there are an honest member, a traitor and a view."""
@@ -51,7 +51,7 @@ class BftBounds:
             source=subject.source,
             destination=subject.destination,
             spontaneous=tuple(map(Spontaneous, (ViewTimeout(), Restart(), TraitorProposal(), TraitorCertificate()))),
-            invariants=invariants(subject) + ((liveness_invariant(self.max_view),) if self.liveness else ()),
+            invariants=invariants(subject) + ((liveness_invariant(self.max_view),) if self.goes_on else ()),
             witnesses=witnesses(decisions=self.decisions, max_view=self.max_view),
             described=Described(
                 describe_event,

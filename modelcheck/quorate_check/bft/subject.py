@@ -163,7 +163,7 @@ class Traitors:
             assert isinstance(event.message, Certifiable)
             return (
                 Outcome(
-                    _with_certificates(local, {event.message.what}),
+                    with_certificates(local, {event.message.what}),
                     self._notice(local.state.id + 1, event.message.what),
                 ),
             )
@@ -175,7 +175,7 @@ class Traitors:
         state = voter.state
         match event:
             case Restart():
-                restarted = replace(voter, state=_without_unread(self._start(state.id, voter.disk)))
+                restarted = replace(voter, state=without_unread(self._start(state.id, voter.disk)))
                 return () if restarted == voter else (Outcome(restarted),)
             case ViewTimeout():
                 return self._react(voter, event) if state.view < self.max_view else ()
@@ -218,7 +218,7 @@ class Traitors:
             after, disk = replace(after, lock=state.lock), replace(disk, lock=state.lock)
         if after == state:
             return ()
-        voter_after = _with_certificates(Voter(_without_unread(after), _without_unread(disk), voter.certified), ())
+        voter_after = with_certificates(Voter(without_unread(after), without_unread(disk), voter.certified), ())
         return (Outcome(voter_after, tuple(Signed(m) for m in output.send if isinstance(m, Vote))),)
 
     def _tally(self, tally: Tally, event: CheckerEvent) -> Sequence[Outcome]:
@@ -249,7 +249,7 @@ class Traitors:
         return Propose(self.leader, state.id, INDEX, state.view, digest, justify, b"signed by %d" % self.leader)
 
 
-def _without_unread(state: Persistent) -> Persistent:
+def without_unread(state: Persistent) -> Persistent:
     """Return the state without values that no rule reads: a proposal of an earlier view, and any justification."""
     accepted = state.accepted
     if accepted is None:
@@ -257,7 +257,7 @@ def _without_unread(state: Persistent) -> Persistent:
     return replace(state, accepted=replace(accepted, justify=None) if accepted.view == state.view else None)
 
 
-def _with_certificates(voter: Voter, more: Iterable[Certified]) -> Voter:
+def with_certificates(voter: Voter, more: Iterable[Certified]) -> Voter:
     """Return the voter with `more` possible certificates, without those that it would ignore from now on."""
     state = voter.state
     useful = (

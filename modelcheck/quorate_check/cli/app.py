@@ -18,9 +18,10 @@ from quorate.generals import Protocol
 from quorate_check.api.guard import Guard
 from quorate_check.api.registry import picture_of, system_of
 from quorate_check.bft.bounds import BftBounds
+from quorate_check.bft.good_views_bounds import GoodViewsBounds
 from quorate_check.cli import mutants as _  # noqa: F401 - registers itself
 from quorate_check.cli.base import NAME, STATUS, UNUSABLE, app
-from quorate_check.cli.bft import check_bft
+from quorate_check.cli.bft import check_bft, check_liveness
 from quorate_check.cli.conform import conform as check_conformance
 from quorate_check.cli.conform import conform_bft
 from quorate_check.cli.default import run_default_check
@@ -223,8 +224,12 @@ def bft(
     *,
     lock: Annotated[bool, typer.Option("--lock/--no-lock", help="Keep the lock rule.")] = True,
     decisions: Annotated[bool, typer.Option("--decisions/--no-decisions", help="Let members learn decisions.")] = True,
+    goes_on: Annotated[
+        bool, typer.Option("--goes-on", help="Also run each state on into a later view, in which all must decide.")
+    ] = False,
     liveness: Annotated[
-        bool, typer.Option("--liveness", help="Check that in every state a later honest leader lets all decide.")
+        bool,
+        typer.Option("--liveness", help="Instead, check that all decide after the traitor's view, under fairness."),
     ] = False,
     conform: Annotated[
         bool, typer.Option("--conform", help="Instead, explain every step of a member by its specification.")
@@ -237,14 +242,15 @@ def bft(
     output: Output,
 ) -> int:
     """Explore the BFT core among traitors. Without bounds of yours, controls that must fail run, too."""
-    bounds = BftBounds(servers, traitors, max_view, lock, decisions, liveness)
+    bounds = BftBounds(servers, traitors, max_view, lock, decisions, goes_on)
     # A full search: with at most one message in flight, hardly any states differ only in useless messages.
     search = Search.of(Engine.COMPILED, workers, depth, memory, disk=disk)
-    if not conform:
+    if not conform and not liveness:
         return STATUS[check_bft(output, bounds, search, witness)]
-    if bounds != BftBounds() or witness is not None:
-        raise UnusableSystemError("--conform: its bounds are built in; leave the other options out")
-    return STATUS[conform_bft(output, search)]
+    if (bounds, witness, conform and liveness) != (BftBounds(), None, False):
+        flag = "--conform" if conform else "--liveness"
+        raise UnusableSystemError(f"{flag}: its bounds are built in; leave the other options out")
+    return STATUS[conform_bft(output, search) if conform else check_liveness(output, search, GoodViewsBounds())]
 
 
 @app.command(epilog="Example: model-check generals --protocol om --n 4 --traitors 1 --rounds 1")

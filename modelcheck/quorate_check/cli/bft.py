@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quorate_check.bft.bounds import BftBounds
+from quorate_check.bft.good_views_bounds import GoodViewsBounds
 from quorate_check.cli.paths import refuse_path_files, show_report
 from quorate_check.core.verdict import CutOff, Verdict
 from quorate_check.tell.junit import Case, Status, Suite
@@ -27,7 +28,7 @@ class ExpectedRun:
 
 
 RUNS = (
-    ExpectedRun("four servers, one traitor, three views", BftBounds(liveness=True)),
+    ExpectedRun("four servers, one traitor, three views", BftBounds(goes_on=True)),
     ExpectedRun("control: no lock rule", BftBounds(max_view=2, lock=False), Verdict.VIOLATED),
     ExpectedRun("control: three servers, quorum 2", BftBounds(servers=3, max_view=2), Verdict.VIOLATED),
     ExpectedRun("control: two traitors of four", BftBounds(traitors=2, max_view=2), Verdict.VIOLATED),
@@ -47,6 +48,14 @@ def check_bft(output: Output, bounds: BftBounds, search: Search, witness: str | 
         if reports[-1].exploration.stopped is not None:
             break
     return _conclude(output, tuple(reports))
+
+
+def check_liveness(output: Output, search: Search, bounds: GoodViewsBounds) -> Verdict:
+    """Search for a fair behaviour in which a member never decides, and report the result."""
+    system = bounds.system()
+    exploration = search.run(system, system.name, output.progress)
+    settings = (search.engine.value, search.limits.workers)
+    return show_report(output, Report(system, bounds.as_dict(), exploration, *settings))
 
 
 def bft_check(output: Output, search: Search, bounds: BftBounds) -> SideCheck:

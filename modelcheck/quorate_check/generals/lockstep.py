@@ -15,11 +15,12 @@ from quorate.generals.messages import Message, Signed
 from quorate.generals.treason import Chain, slots
 from quorate.generals.words import tell
 from quorate_check.core.invariants import Invariant, Over, Witness
+from quorate_check.core.liveness import Condition, Eventually
 from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, System
 from quorate_check.generals.subject import IC1, IC2, Instance, Setup, broken
 from quorate_check.tell.described import Described
 
-CAPACITY = 64
+CAPACITY = 96
 SENTENCES = {IC1: "all loyal generals do the same", IC2: "all do what the loyal commander, or all of them, wanted"}
 
 
@@ -59,6 +60,7 @@ class Lockstep:
             destination=lambda m: m.dest,
             invariants=tuple(self._promise(name) for name in (IC1, IC2)),
             witnesses=tuple(self._witness(ends) for ends in product(Order, repeat=len(self.setup.loyal))),
+            liveness=(Eventually("Termination", "all loyal generals decide", Condition(_is_done, all)),),
             described=Described(
                 lambda event: "hears silence" if isinstance(event, RoundEnd) else tell(event),
                 name=lambda node: f"general {node.id}",
@@ -116,3 +118,8 @@ class Lockstep:
 
 def _decision(node: Node) -> Order | None:
     return node.decision
+
+
+def _is_done(node: Node) -> bool:
+    """View: whether a general has decided; true of a traitor."""
+    return isinstance(node, Liar) or node.decision is not None
