@@ -18,7 +18,8 @@ from quorate_check.bft.good_views import (
     TraitorVote,
 )
 from quorate_check.bft.subject import WANTED, TraitorCertificate, TraitorProposal, Voter
-from quorate_check.core.liveness import Condition, Eventually, fair_deliveries, fair_event
+from quorate_check.core.invariants import Condition
+from quorate_check.core.liveness import Eventually, fair_deliveries, fair_event
 from quorate_check.core.system import Network, NetworkKind, Spontaneous, System, UnusableSystemError
 from quorate_check.tell.described import Described
 

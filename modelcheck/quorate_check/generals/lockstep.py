@@ -14,8 +14,8 @@ from quorate.generals import General, Order, Receive, RoundEnd, enlist, step
 from quorate.generals.messages import Message, Signed
 from quorate.generals.treason import Chain, slots
 from quorate.generals.words import tell
-from quorate_check.core.invariants import Invariant, Over, Witness
-from quorate_check.core.liveness import Condition, Eventually
+from quorate_check.core.invariants import Condition, Invariant, Over, Witness
+from quorate_check.core.liveness import Eventually
 from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, System
 from quorate_check.generals.subject import IC1, IC2, Instance, Setup, broken
 from quorate_check.tell.described import Described
