@@ -66,8 +66,10 @@ class Tools:
 
     def command(self, folder: Path, module: str, workers: int, *, dump: bool = False) -> list[str]:
         """Return the command line that checks `module` in `folder`."""
-        # A fixed fingerprint polynomial makes runs reproducible.
-        options = ["-tool", "-deadlock", "-fp", "0", "-workers", str(workers), "-config", f"{module}.cfg"]
+        # A fixed fingerprint polynomial makes runs reproducible, and so does a search for all states before liveness is
+        # judged: a busy machine would otherwise have it judged before some are found.
+        options = ["-tool", "-deadlock", "-fp", "0", "-lncheck", "final", "-workers", str(workers)]
+        options += ["-config", f"{module}.cfg"]
         return [*self.tlc(folder), *options, *(["-dump", DUMP] if dump else []), f"{module}.tla"]
 
 
