@@ -96,7 +96,8 @@ def test_tlc_gives_the_same_answers_on_as_many_states(twin: Twin, tools: tlc.Too
 
 
 # Graphs. All that keep their promises are one text, whose first state chooses one. Of those that break them some are
-# walked side by side: each breaks its own promise if all are broken at once, for none hinders another.
+# walked side by side, for TLC reports only one violation. None hinders another, so a behaviour that breaks all promises
+# at once exists exactly if each graph has one that breaks its own.
 
 
 def pairs(graph: Graph, event: str) -> str:
