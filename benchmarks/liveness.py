@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=4)
     parser.add_argument("--requests", type=int, default=19)
     options = parser.parse_args()
-    explore(system(2, 2))
+    explore(system(options.pairs, 2))
     compute_edges = measured(StoredGraph.compute_edges, lambda *_: "edges")
     judge = measured(LivenessSearch.judge, lambda _, promise: f"fair cycles, {type(promise).__name__}")
     StoredGraph.compute_edges, LivenessSearch.judge = compute_edges, judge  # type: ignore[method-assign]
