@@ -5,8 +5,8 @@
 Each pair is a client and a server. A client asks, gets an answer, and counts its requests modulo `requests`. So a pair
 has 3 * requests states, each with one move, and all have (3 * requests) ** pairs states, each with `pairs` moves. The
 three promises hold, so all states in which they wait are searched. A small system is searched first, so that nothing is
-compiled while time is taken. Memory is the most that the process has used until
-the end of a part.
+compiled while time is taken. Memory is that of the stored states, and then the most that the process has used until the
+end of a part.
 """
 
 import argparse
@@ -125,10 +125,11 @@ def main() -> None:
     assert found.verdict is Verdict.HOLDS
     assert found.cut_states == 0
     parts, (_, wall, processor, _) = figures[:-1], figures[-1]
-    search = ("search", wall - sum(p[1] for p in parts), processor - sum(p[2] for p in parts), 0.0)
+    stored = (found.bytes_per_state or 0) * found.states
+    search = ("search", wall - sum(p[1] for p in parts), processor - sum(p[2] for p in parts), stored)
     print(f"{found.states:,} states, {found.transitions:,} transitions")
     for name, wall, processor, peak in (search, *figures):
-        memory = f"{peak / MIB:8,.0f} MiB{peak / found.states:6.0f} bytes/state" if peak else ""
+        memory = f"{peak / MIB:8,.0f} MiB{peak / found.states:6.0f} bytes/state"
         print(f"{name:32}{wall:8.1f} s{processor:8.1f} s of processor time{memory}")
 
 
