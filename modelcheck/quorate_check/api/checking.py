@@ -33,7 +33,8 @@ NOTHING_HAPPENS = (
 )
 MEMORY = "give more memory (--quorate-memory), or narrower bounds: smaller budgets or capacity, or a depth"
 WITNESS = (
-    "a check that never sees it may have checked nothing: widen the bounds, or mend the step function or the witness"
+    "a check that never sees a witness may have checked nothing: widen the bounds, or mend the step function or the "
+    "witness"
 )
 
 ARGUMENTS: dict[str, Kinds] = {
@@ -44,6 +45,7 @@ ARGUMENTS: dict[str, Kinds] = {
     "engine": (str, NoneType),
     "breaks": (str, NoneType),
     "full": (bool,),
+    "coverage": (bool,),
 }
 
 
@@ -64,21 +66,22 @@ def check(
     engine: Engine | None = None,
     breaks: str | None = None,
     full: bool = False,
+    coverage: bool = False,
 ) -> Exploration:
     """Search every state of `system` within its bounds, or to `depth` steps, and return what was explored.
 
     `memory` is in GiB. `breaks` names the promise that must be broken instead: the check of a bug that is known. States
     are left out that show no other local states and steps: those that differ in messages without effect, or in having
-    used more of a budget; with `full`, and to a depth, none is.
+    used more of a budget; with `full`, and to a depth, none is. With `coverage` the coverage of the result has
+    also the lines of the code that never ran, and the values of fields that were never seen.
 
     Raises NotAsPromisedError, whose text is the counterexample, if a promise is broken, and also if the verdict is
     unknown: the search ended early, a witness was never seen, or no event is enabled. Raises UnusableSystemError, with
     what to change, if the system can't be checked. On Ctrl-C, raises KeyboardInterrupt with the result so far.
     """
     __tracebackhide__ = True  # pytest names the line that called this when Ctrl-C ends it
-    _refuse_unusable(
-        system=system, depth=depth, workers=workers, memory=memory, engine=engine, breaks=breaks, full=full
-    )
+    arguments = {"depth": depth, "workers": workers, "memory": memory, "engine": engine}
+    _refuse_unusable(system=system, breaks=breaks, full=full, coverage=coverage, **arguments)
     options = Current.options
     depth = min((d for d in (depth, options.depth) if d is not None), default=None)
     guard = Guard(system.as_checked())
@@ -91,6 +94,7 @@ def check(
             workers=options.workers if workers is None else workers,
             memory=options.memory if memory is None else memory,
             full=full or options.full,
+            coverage=coverage or options.coverage,
         )
     options.record(guard.system, exploration)
     fault = _fault(exploration, guard, depth, breaks)
@@ -128,24 +132,25 @@ def search(
     workers: int | None,
     memory: float | None,
     full: bool,
+    coverage: bool,
 ) -> Exploration:
     """Search a guarded system; raise UnusableSystemError for a misuse that the guard found, or unusable options."""
     if engine == "reference":
-        from quorate_check.core import reference  # noqa: PLC0415 - the compiled search doesn't need it
+        from quorate_check.engine import plain  # noqa: PLC0415 - the compiled search doesn't need it
 
         if depth is not None and depth < 0:
             raise UnusableSystemError(f"depth {depth} is negative")
         if workers not in {None, 1} or memory is not None:
             raise UnusableSystemError("the reference search takes neither workers nor memory")
         with guard.enforcement():
-            return reference.explore(guard.system, depth=depth, stop=watch.stop_plain)
+            return plain.explore(guard.system, depth=depth, stop=watch.stop_plain, coverage=coverage)
     elif engine == "compiled":
         if "quorate_check.engine" not in sys.modules:
             watch.prepare()
         from quorate_check.engine import Limits, explore  # noqa: PLC0415 - Numba is slow to import
 
         size = None if memory is None else int(memory * GIB)
-        limits = Limits(depth, 1 if workers is None else workers, size, reduced=not full)
+        limits = Limits(depth, 1 if workers is None else workers, size, reduced=not full, coverage=coverage)
         try:
             with guard.enforcement():
                 return explore(guard.system, limits, stop=watch.stop, report=watch.report)

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
+from functools import partial, update_wrapper
 from pathlib import Path as File
 from typing import Any, NoReturn, TypeVar
 
@@ -55,7 +56,7 @@ class Guard:
 
         self.system = replace(
             system,
-            step=self.step,
+            step=update_wrapper(partial(self.step), system.step, (), ()),  # which says what it wraps
             source=lambda message: self._end(system.source, message, "source"),
             destination=lambda message: self._end(system.destination, message, "destination"),
             beyond=self._guard_truth(system.beyond, "beyond"),

@@ -22,6 +22,7 @@ class Options:
     """The most steps of every search, and the defaults of its threads (`workers`), `memory` in GiB and engine.
 
     With `full` every search is whole: messages without effect and used budgets, too, tell its states apart.
+    With `coverage` each result has the coverage of the code as well.
 
     `show` receives a search's progress line, and an empty one at its end. `record` receives each result. `keep`
     receives the path of each violation, and returns a note for the failure's text.
@@ -32,6 +33,7 @@ class Options:
     memory: float | None = None
     engine: Engine | None = None
     full: bool = False
+    coverage: bool = False
     show: Callable[[str], None] = lambda _line: None
     record: Callable[[System, Exploration], None] = lambda _system, _exploration: None
     keep: Callable[[System, Path], str] = lambda _system, _path: ""

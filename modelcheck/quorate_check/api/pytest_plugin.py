@@ -47,6 +47,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="search also what messages without effect, or used budgets, tell apart",
     )
+    group.addoption(
+        "--quorate-coverage",
+        action="store_true",
+        help="report which events of each system were enabled, and which lines of its code never ran",
+    )
     group.addoption("--quorate-save", metavar="DIR", help="keep the path of each violation, for model-check replay")
 
 
@@ -79,7 +84,8 @@ def pytest_configure(config: pytest.Config) -> None:
         except OSError as error:
             raise pytest.UsageError(f"--quorate-save {folder}: {error.strerror}") from error
     config.pluginmanager.register(checks := _Checks(config), "quorate-checks")
-    limits = {name: config.getoption(f"quorate_{name}") for name in ("depth", "workers", "memory", "engine", "full")}
+    names = ("depth", "workers", "memory", "engine", "full", "coverage")
+    limits = {name: config.getoption(f"quorate_{name}") for name in names}
     previous, Current.options = (
         Current.options,
         Options(**limits, show=checks.show, record=checks.record, keep=checks.keep),
@@ -172,7 +178,17 @@ class _Checks:
             e = exploration
             line = str(e) if e.path is not None else f"{e} ({bounds_text(bounds_of(system))})"
             missing = [e.cut_off] if e.path is None else []  # bounds don't weaken a violation
-            self.searches.append({"states": e.states, "line": line, "cut_off": CutOff.total(missing).as_dict()})
+            search = {"states": e.states, "line": line, "cut_off": CutOff.total(missing).as_dict()}
+            self.searches.append({**search, "never_enabled": _never_enabled(e), "coverage": self._coverage(e)})
+
+    def _coverage(self, exploration: Exploration) -> list[str]:
+        """Return the report on a search's coverage if --quorate-coverage is given."""
+        if not self.config.getoption("quorate_coverage"):
+            return []
+        from quorate_check.tell.coverage_text import coverage_lines  # noqa: PLC0415 - only this option needs it
+        from quorate_check.tell.wrapping import columns  # noqa: PLC0415 - the same
+
+        return list(coverage_lines(exploration.coverage, columns(None)))
 
     def keep(self, system: System, path: Path) -> str:
         """Save a path if --quorate-save is given, and return the line that says how to replay it."""
@@ -208,11 +224,24 @@ class _Checks:
             terminalreporter.section("model checks")
             for test, e in self.explored:
                 terminalreporter.write_line(f"{test}  {e['line']}")
+        for test, e in self.explored:
+            if e["coverage"]:
+                terminalreporter.section(f"coverage of {test}")
+                terminalreporter.write_line("\n".join([*e["coverage"], ""]))
+        for line in dict.fromkeys(e["never_enabled"] for _, e in self.explored if e["never_enabled"]):
+            terminalreporter.write_line(f"quorate: {line}")
         from quorate_check.core.verdict import CutOff, counted  # noqa: PLC0415 - only a run that checked something needs it
 
         cut_off = CutOff.total(CutOff.of_dict(search["cut_off"]) for _, search in self.explored)
         line = f"{counted(checks, 'check')} explored {counted(states, 'state')}"
         terminalreporter.write_line(f"quorate: {cut_off.after(line)}")
+
+
+def _never_enabled(e: Exploration) -> str:
+    """Return a line that names the events that were never enabled in a search that came to its end; else nothing."""
+    if e.coverage is None or e.path is not None or e.stopped is not None or not e.coverage.never_enabled:
+        return ""
+    return f"never enabled in {e.subject}: {', '.join(e.coverage.never_enabled)}"
 
 
 def _own(error: BaseException) -> str | None:

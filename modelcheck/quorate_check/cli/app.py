@@ -36,6 +36,7 @@ from quorate_check.cli.options import (
     SEARCH_BOUNDS,
     WALK_BOUNDS,
     CheckpointOption,
+    CoverageOption,
     DepthOption,
     DiskOption,
     Engine,
@@ -118,10 +119,11 @@ def raft(
     disk: DiskOption = None,
     ray: RayOption = None,
     full: FullOption = False,
+    coverage: CoverageOption = False,
     output: Output,
 ) -> int:
     """Explore the Raft core exhaustively within bounds of your own."""
-    search = Search.of(engine, workers, depth, memory, checkpoint, full=full, disk=disk, ray=ray)
+    search = Search.of(engine, workers, depth, memory, checkpoint, full=full, disk=disk, ray=ray, coverage=coverage)
     if engine is Engine.REFERENCE:
         bounds = replace(bounds, symmetry=False)  # the reference search has no symmetry reduction
     explored = with_traitor(bounds, traitor, quorum, promise)
@@ -239,12 +241,13 @@ def bft(
     depth: DepthOption = None,
     memory: MemoryOption = None,
     disk: DiskOption = None,
+    coverage: CoverageOption = False,
     output: Output,
 ) -> int:
     """Explore the BFT core among traitors. Without bounds of yours, controls that must fail run, too."""
     bounds = BftBounds(servers, traitors, max_view, lock, decisions, goes_on)
     # A full search: with at most one message in flight, hardly any states differ only in useless messages.
-    search = Search.of(Engine.COMPILED, workers, depth, memory, disk=disk)
+    search = Search.of(Engine.COMPILED, workers, depth, memory, disk=disk, coverage=coverage)
     if not conform and not liveness:
         return STATUS[check_bft(output, bounds, search, witness)]
     if (bounds, witness, conform and liveness) != (BftBounds(), None, False):

@@ -10,7 +10,14 @@ from quorate_check.bft.good_views_bounds import GoodViewsBounds
 from quorate_check.cli.paths import refuse_path_files, show_report
 from quorate_check.core.verdict import CutOff, Verdict
 from quorate_check.tell.junit import Case, Status, Suite
-from quorate_check.tell.report import Report, plain_table, print_conclusion, print_path, verdict_text
+from quorate_check.tell.report import (
+    Report,
+    plain_table,
+    print_conclusion,
+    print_coverage,
+    print_path,
+    verdict_text,
+)
 from quorate_check.tell.summary import SideCheck
 
 if TYPE_CHECKING:
@@ -83,6 +90,7 @@ def _conclude(output: Output, reports: tuple[Report, ...]) -> Verdict:
         figures = (f"{e.states:,}", f"{e.transitions:,}", str(e.depth))
         table.add_row(report.name or "", *figures, f"{e.seconds:.1f} s", verdict_text(e.verdict))
     output.text.print(table)
+    print_coverage(output.text, reports[0].exploration)
     for report in reports:
         if report.exploration.path is not None:
             output.text.print(f"\n{report.name}")

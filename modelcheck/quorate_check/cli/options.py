@@ -73,6 +73,10 @@ FullOption = Annotated[
     bool,
     typer.Option("--full", help="Search also the states that differ only by useless messages or used budgets."),
 ]
+CoverageOption = Annotated[
+    bool,
+    typer.Option("--coverage", help="Report also which events were enabled, and which lines of code never ran."),
+]
 CheckpointOption = Annotated[
     Path | None,
     typer.Option("--checkpoint", metavar="DIR", help="Store the search here; the same command resumes it."),

@@ -14,9 +14,8 @@ from quorate_check import engine
 from quorate_check.api.witnesses import search_for_witness, witness_result
 from quorate_check.cli.options import DEFAULT_WORKERS, Engine, cores, memory_bytes
 from quorate_check.cli.progress import Display
-from quorate_check.core import reference
 from quorate_check.core.system import NetworkKind, System, UnusableSystemError
-from quorate_check.engine import Limits
+from quorate_check.engine import Limits, plain
 from quorate_check.engine.caching import compiling
 from quorate_check.tell.progress import SearchFigures, search_line
 
@@ -84,11 +83,14 @@ class Search:
         full: bool = True,
         disk: Path | None = None,
         ray: str | None = None,
+        coverage: bool = False,
     ) -> Search:
         """Return the search that the options ask for; raise UnusableSystemError if there is none."""
         default = 1 if engine is Engine.REFERENCE else min(DEFAULT_WORKERS, cores())
         threads = default if workers is None else workers
-        limits = Limits(depth, threads, memory_bytes(memory_gib), reduced=not full, disk=disk, ray=ray)
+        limits = Limits(
+            depth, threads, memory_bytes(memory_gib), reduced=not full, disk=disk, ray=ray, coverage=coverage
+        )
         if engine is Engine.REFERENCE and (limits.workers > 1 or limits.memory is not None):
             raise UnusableSystemError("--engine reference: the plain search takes neither --workers nor --memory")
         if engine is Engine.REFERENCE and (checkpoint, disk, ray) != (None, None, None):
@@ -100,7 +102,7 @@ class Search:
     def explore(self, system: System, stop: Stop, display: Display[SearchFigures]) -> Exploration:
         """Search `system`."""
         if self.engine is Engine.REFERENCE:
-            return reference.explore(system, depth=self.limits.depth, stop=stop)
+            return plain.explore(system, depth=self.limits.depth, stop=stop, coverage=self.limits.coverage)
         if system.network.kind is NetworkKind.ANY:
             self._refuse_options_of_levels()
         try:

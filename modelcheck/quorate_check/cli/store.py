@@ -8,6 +8,7 @@ from quorate_check.cli.base import STATUS, app
 from quorate_check.cli.options import (
     CheckpointOption,
     CheckQuorumOption,
+    CoverageOption,
     DepthOption,
     Engine,
     FullOption,
@@ -87,6 +88,7 @@ def store(
     memory: MemoryOption = None,
     checkpoint: CheckpointOption = None,
     full: FullOption = False,
+    coverage: CoverageOption = False,
     output: Output,
 ) -> int:
     """Explore the store with its clients, and judge every history that they can see."""
@@ -94,7 +96,7 @@ def store(
     sizes = (servers, max_term, max_log, reads, most_restarts, most_snapshots)
     events = (clients, expiry, late_apply, forwards, sessions, connections)
     bounds = StoreBounds(*sizes, *events, pre_vote, no_op, check_quorum, storage, symmetry)
-    search = Search.of(Engine.COMPILED, workers, depth, memory, checkpoint, full=full)
+    search = Search.of(Engine.COMPILED, workers, depth, memory, checkpoint, full=full, coverage=coverage)
     system, exploration = search.run_for(bounds.system(), witness, output.progress)
     settings = (Engine.COMPILED.value, search.limits.workers)
     return STATUS[show_report(output, Report(system, bounds.as_dict(), exploration, *settings, claim=bounds.claim))]

@@ -11,6 +11,7 @@ from quorate_check.cli.base import STATUS, app
 from quorate_check.cli.options import (
     WALK_BOUNDS,
     CheckpointOption,
+    CoverageOption,
     DepthOption,
     DiskOption,
     Engine,
@@ -45,10 +46,11 @@ def explore_system(
     checkpoint: CheckpointOption = None,
     disk: DiskOption = None,
     full: FullOption = False,
+    coverage: CoverageOption = False,
     output: Output,
 ) -> int:
     """Explore your own quorate_check.System from a Python module."""
-    search = Search.of(engine, workers, depth, memory, checkpoint, full=full, disk=disk)
+    search = Search.of(engine, workers, depth, memory, checkpoint, full=full, disk=disk, coverage=coverage)
     guard = Guard(as_searched(named_system(name), engine))
     system = guard.system
     with guard.enforcement():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from quorate_check.core.path import Path
@@ -111,7 +111,7 @@ class Exploration:
     words. `without_useless` says that messages that change nothing, or states that have only used up more, were
     left out, and `why_whole` why none was, though that was asked for. `stopped` says why the search ended early;
     `depth_limit` is the depth at which the caller had it end. `stored` has figures by name if states lay elsewhere than
-    in this process's memory.
+    in this process's memory. `coverage` says what of the system the search came across (`engine/coverage.py`).
     """
 
     subject: str
@@ -136,13 +136,13 @@ class Exploration:
     any_network: bool = False
     liveness: tuple[LivenessResult, ...] = ()
     fairness: tuple[str, ...] = ()
+    coverage: Any = None
 
     def __str__(self) -> str:
         """Return the result in one line."""
+        size = f"{counted(self.states, 'state')}, depth {self.depth}"
         if self.any_network and self.tuples is not None:
             size = f"{counted(self.tuples, 'tuple')} of local states, {counted(self.states, 'state')}"
-        else:
-            size = f"{counted(self.states, 'state')}, depth {self.depth}"
         return f"{self.subject}: {size}, {self.conclusion}"
 
     @property
@@ -179,12 +179,14 @@ class Exploration:
 
     @property
     def conclusion(self) -> str:
-        """The verdict in one line, with what was left out unless a path decides it."""
+        """The verdict in one line, with what was left out and the events never enabled, unless a path decides it."""
         if self.path is not None:
             return self.path.conclusion
         leaves_out = self.without_useless and self.verdict is Verdict.HOLDS and not self.any_network
         fewer = ", useless messages left out" if leaves_out else ""
-        return self.cut_off.after(f"{self._claim}{fewer}")
+        idle = () if self.coverage is None or self.stopped else self.coverage.never_enabled
+        never = f"; never enabled: {', '.join(idle)}" if idle else ""
+        return f"{self.cut_off.after(f'{self._claim}{fewer}')}{never}"
 
     def of_liveness(self, name: str) -> Verdict:
         """Return the verdict of one promise of liveness; HOLDS also where bounds cut behaviours off."""

@@ -22,6 +22,7 @@ from quorate_check.core.path import Path
 from quorate_check.core.system import System
 from quorate_check.core.verdict import Exploration, WitnessResult
 from quorate_check.engine import kernel
+from quorate_check.engine.coverage import coverage_of
 from quorate_check.engine.layout import Ints
 from quorate_check.engine.limits import GIB, Limits, Progress
 from quorate_check.engine.shard import OutOfMemoryError
@@ -212,6 +213,7 @@ class BreadthFirst(ABC):
             return depths.get(witness.name)
 
         seconds = time.perf_counter() - self.start_time  # of the search; to choose among its paths is another matter
+        coverage = coverage_of(self.tables, self.limits, self.stop)  # before there is a path, which may run more
         path = self._path() if self.findings else None
         limited = self.limits.depth is not None and unexplored and not self.findings and reason is None
         at = self._tally()
@@ -235,4 +237,5 @@ class BreadthFirst(ABC):
             beyond=at.beyond,
             waiting=self._waiting(at.states),
             stored=at.stored,
+            coverage=coverage,
         )

@@ -26,6 +26,7 @@ class Limits:
     the same tuples of local states: without useless messages (`useless.py`), and without those that differ from one of
     an earlier level only by having used more of their budgets. A search to a depth is whole, because it is steps of the
     whole search that are counted. States that don't fit into the memory lie in the folder `disk`, if there is one.
+    With `coverage` the steps run once more after the search, to see which lines of the code they run.
     """
 
     depth: int | None = None
@@ -34,6 +35,7 @@ class Limits:
     reduced: bool = False
     disk: Path | None = None
     ray: str | None = None
+    coverage: bool = False
 
     def __post_init__(self) -> None:
         """Refuse limits under which nothing could be searched."""

@@ -224,7 +224,7 @@ class Tables:
                 self._old_pairs.remove((local, code))
                 self._fresh.append((local, code))
                 for outcome in self._table_outcomes(local, code):
-                    self._witness(self.locals[local], self._event(code), outcome)
+                    self._witness(self.locals[local], self.event_of(code), outcome)
             self._note_changes(local, code)
             findings += [(state, name, detail) for name, detail in self.broken_pairs.get((local, code), ())]
         self._remember()
@@ -246,7 +246,7 @@ class Tables:
         if (local, message) in self._places:
             return self._table_outcomes(local, message)
         self.step_executions += 1
-        before, event = self.locals[local], self._event(message)
+        before, event = self.locals[local], self.event_of(message)
         answers = tuple(self.system.step(before, event))
         refuse_chance(self.system, self.step_executions, before, event, answers)
         return outcomes_of(self.system, before, event, answers, arrives=True)
@@ -266,7 +266,7 @@ class Tables:
         outcomes = self._outcomes_of(local, code)
         if outcomes is None:
             return
-        steps = [(self.locals[local], self._event(code), outcome) for outcome in outcomes]
+        steps = [(self.locals[local], self.event_of(code), outcome) for outcome in outcomes]
         for before, event, outcome in steps:
             self._witness(before, event, outcome)
         step_verdicts = [(step, self.trial.verdicts(step)) for step in steps] if self.group else []
@@ -279,7 +279,7 @@ class Tables:
     def _outcomes_of(self, local: int, code: int) -> tuple[Outcome, ...] | None:
         """Run a pair and write what comes of it into the step table; return None if it raises."""
         self.step_executions += 1
-        before, event = self.locals[local], self._event(code)
+        before, event = self.locals[local], self.event_of(code)
         try:
             answers = tuple(self.system.step(before, event))
         except Exception as error:  # noqa: BLE001 - whatever a subject raises is a finding about it
@@ -311,14 +311,14 @@ class Tables:
         actual = [(after, self._as_queued(sent)) for after, sent in self.outcomes_at(self._places[image])]
         if outcomes is None or Counter(actual) != Counter(expected):
             raise UnusableSystemError(
-                f"{self.system.name}: nodes aren't interchangeable: {self._event(code)!r} in {self.locals[local]!r} "
+                f"{self.system.name}: nodes aren't interchangeable: {self.event_of(code)!r} in {self.locals[local]!r} "
                 f"does something else when the nodes are renamed by {self.group[q]}; check without symmetry"
             )
         if not is_known:
             if (breaches := self.broken_pairs.get((local, code))) is not None:
                 self.broken_pairs[image] = breaches  # as `trial.step` finds
             rest = list(zip(actual, outcomes, strict=True))
-            at, event = self.locals[image[0]], self._event(image[1])
+            at, event = self.locals[image[0]], self.event_of(image[1])
             for (step, verdicts), there in zip(step_verdicts, expected, strict=True):
                 # Outcomes that a network can't tell apart may be judged differently: each stands for one.
                 alike = [(i, (at, event, outcome)) for i, (key, outcome) in enumerate(rest) if key == there]
@@ -330,7 +330,8 @@ class Tables:
         """Return what a pair is called under a permutation."""
         return int(self.rename_local[q, local]), code if code < 0 else int(self.rename_message[q, code])
 
-    def _event(self, code: int) -> Any:  # noqa: ANN401 - events are the subject's own
+    def event_of(self, code: int) -> Any:  # noqa: ANN401 - events are the subject's own
+        """Return the event of a pair: the one of -1 - `code`, or the arrival of the message `code`."""
         if code < 0:
             return self.events[-1 - code]
         message = self.messages[code]

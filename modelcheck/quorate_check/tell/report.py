@@ -12,6 +12,7 @@ from rich.text import Text
 from quorate_check.core.behaviour import DEADLOCK
 from quorate_check.core.system import NetworkKind
 from quorate_check.core.verdict import Exploration, Verdict, WitnessResult, counted
+from quorate_check.tell.coverage_text import coverage_lines
 from quorate_check.tell.diagram import diagram_lines, ending_lines, fits, glyphs_for, legend, with_glyphs
 from quorate_check.tell.path_text import NO_DEADLOCK, path_as_dict, path_lines
 from quorate_check.tell.progress import sent_text, size
@@ -75,6 +76,7 @@ class Report:
             "witnesses": witnesses_as_dict(e.witnesses),
             "liveness": {promise.name: e.liveness_text(promise.name) for promise in self.system.liveness},
             "fairness": list(e.fairness),
+            "coverage": None if e.coverage is None else e.coverage.as_dict(),
             "path": None if e.path is None else path_as_dict(self.system, e.path),
         }
 
@@ -121,6 +123,7 @@ def print_report(console: Console, report: Report) -> None:
     e = report.exploration
     print_properties(console, report.system, e.invariants, {n: e.of_invariant(n) for n in e.invariants}, e.witnesses)
     _print_liveness(console, report)
+    print_coverage(console, e)
     print_conclusion(console, e.verdict, e.conclusion)
 
 
@@ -237,6 +240,14 @@ def _sighting(witness: WitnessResult) -> Text:
     if witness.impossible is not None:
         return Text(f"impossible here: {witness.impossible}", style="dim")
     return Text("never", style="yellow")
+
+
+def print_coverage(console: Console, exploration: Exploration) -> None:
+    """Print the coverage of a search if it was asked for."""
+    coverage = exploration.coverage
+    if coverage is not None and coverage.unseen is not None:
+        console.print()
+        _print_lines(console, coverage_lines(coverage, console.width))
 
 
 def print_conclusion(console: Console, verdict: Verdict, conclusion: str) -> None:

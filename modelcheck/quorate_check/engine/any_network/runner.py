@@ -68,7 +68,7 @@ class Table(Tables):
 
     def meet(self, local: int, code: int) -> Code:
         """Run a pair, hand out ids to what is new, and return what comes of it."""
-        before, event = self.locals[local], self._event(code)
+        before, event = self.locals[local], self.event_of(code)
         return self._code(
             outcomes(self.system, before, event, tuple(self.system.step(before, event)), arrives=code >= 0)
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from quorate_check.core import behaviour
 from quorate_check.core.system import System, UnusableSystemError
@@ -17,6 +18,7 @@ from quorate_check.engine.any_network.shared import LostError, Team
 from quorate_check.engine.any_network.shorten import shorten
 from quorate_check.engine.any_network.state_space import StateSpace
 from quorate_check.engine.any_network.team import processes
+from quorate_check.engine.coverage import coverage_of
 from quorate_check.engine.limits import GIB, Limits, Progress
 from quorate_check.engine.trace import Finding
 
@@ -50,7 +52,9 @@ def explore(
             reason = search(space, limits.bytes, stop, report, checkpoint)
         stored = space.stored
         space.tables.team = None  # a path takes few steps
-    return conclude(space, reason, time.perf_counter() - space.start_time, stop, stored)
+    seconds = time.perf_counter() - space.start_time
+    coverage = coverage_of(space.tables, limits, stop)  # before there is a path, which may run more
+    return replace(conclude(space, reason, seconds, stop, stored), coverage=coverage)
 
 
 def search(

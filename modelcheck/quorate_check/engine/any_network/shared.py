@@ -122,7 +122,7 @@ class SharedTables(Table):
         """Learn from what comes of one pair, in a runner's ids and in ours, what its provisional ids stand for."""
         if len(theirs) != len(ours) or any(t >= 0 and t != o for t, o in zip(theirs, ours, strict=True)):
             raise UnusableSystemError(
-                f"{self.system.name}: step answered {self._event(pair[1])!r} in {self.locals[pair[0]]!r} "
+                f"{self.system.name}: step answered {self.event_of(pair[1])!r} in {self.locals[pair[0]]!r} "
                 "differently in another process: keep chance, clocks and globals out of it"
             )
         for number, ours_is in zip(theirs, ours, strict=True):
@@ -186,7 +186,7 @@ class SharedTables(Table):
         self._remember()
 
     def _run_again(self, local: int, code: int, program: Ints) -> bool:
-        first, before, event = self.program_size, self.locals[local], self._event(code)
+        first, before, event = self.program_size, self.locals[local], self.event_of(code)
         outcomes = self._outcomes_of(local, code)
         if outcomes is None:  # it raises, as `broken_pairs` knows
             return True
