@@ -1,12 +1,13 @@
 """What a search came across of a system: events that were enabled, lines that ran, values that were seen."""
 
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from types import CodeType
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -24,6 +25,9 @@ from quorate_check import (
     check,
 )
 from quorate_check.api.options import Engine
+from quorate_check.cli import main
+from quorate_check.conformance.report import ConformanceReport
+from quorate_check.conformance.sequences import Explanations
 from quorate_check.engine import Limits, explore
 from quorate_check.engine.any_network import shared
 from quorate_check.engine.coverage import EventCoverage
@@ -304,3 +308,38 @@ def test_blocks_are_values() -> None:
     lines = check(SYSTEM, coverage=True).coverage.as_dict()["lines"]
     assert isinstance(lines["blocks"][0], dict)
     assert Block(**lines["blocks"][0]).function == "step"
+
+
+def test_a_command_reports_coverage(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the Raft core: files of the core and of what adapts it to the checker, in the text and in JSON."""
+    alone = ["raft", "--servers", "1", "--max-term", "1", "--max-log", "1", "--engine", "reference"]
+    assert main([*alone, "--coverage", "--json", "-"]) == 0
+    out, err = capsys.readouterr()
+    coverage = json.loads(out)["coverage"]
+    names = {event["name"]: event["with_effect"] for event in coverage["events"]}
+    assert names["ElectionTimeout"] > 0 == names["Restart"]
+    files = {Path(block["file"]).relative_to(HERE.parents[2]).parts[:3] for block in coverage["lines"]["blocks"]}
+    assert {("impl", "quorate", "raft"), ("modelcheck", "quorate_check", "raft")} <= files
+    assert ("modelcheck", "quorate_check", "cli") not in files
+    assert "its budget is 0" in err
+    assert main([*alone, "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["coverage"]["lines"] is None
+
+
+def test_a_search_of_the_specification_reports_its_actions(capsys: pytest.CaptureFixture[str]) -> None:
+    """By name; what the bounds exclude never ran."""
+    assert main(["spec", "--coverage", "--servers", "1", "--max-log", "1", "--pre-vote", "--json", "-"]) == 0
+    coverage = json.loads(capsys.readouterr().out)["coverage"]
+    assert {"Timeout", "BecomeLeader", "BecomePreCandidate"} <= {e["name"] for e in coverage["events"]}
+    assert "RequestVote" in coverage["never_enabled"]
+    assert any(block["file"].endswith("actions.py") for block in coverage["lines"]["blocks"])
+    assert main(["spec", "--servers", "2"]) == 2
+    assert "bounds and reports go with --coverage alone" in capsys.readouterr().err
+
+
+def test_conformance_counts_the_steps_that_each_action_explains() -> None:
+    """An action that occurs twice in a sequence counts once."""
+    explainer = Explanations[Any](lambda _step: ())
+    explainer.sequences.update({("timeout", "timeout", "request_vote"): 3, ("timeout",): 4, (): 5})
+    report = ConformanceReport((), (), (), explainer, {})
+    assert report.actions == {"timeout": 7, "request_vote": 3}

@@ -55,7 +55,7 @@ from quorate_check.cli.path_options import path_output
 from quorate_check.cli.paths import show_path, show_report, write_path
 from quorate_check.cli.progress import Display
 from quorate_check.cli.running import COMPILING, Search, interruptible
-from quorate_check.cli.spec import list_names, show_texts
+from quorate_check.cli.spec import cover, list_names, show_texts
 from quorate_check.cli.spec_options import LimitOption, spec_bounds
 from quorate_check.cli.system import SystemOption, unreduced
 from quorate_check.cli.trace import trace as check_traces
@@ -333,13 +333,24 @@ def outside(
 
 
 @app.command(epilog="Example: model-check spec --describe HandleAppendEntries")
+@spec_bounds
+@path_output()
 def spec(
+    bounds: SpecBounds | None,
     *,
     describe: Annotated[
         str | None, typer.Option("--describe", metavar="NAME", help="Print an action's or invariant's two texts.")
     ] = None,
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="Search Raft's in Python within bounds; report what of it never ran.")
+    ] = False,
+    output: Output,
 ) -> int:
     """List the specification's actions and invariants, or print one. It is printed in TLA+ and in Python."""
+    if coverage and describe is None:
+        return STATUS[cover(output, bounds or SpecBounds())]
+    if coverage or bounds is not None or output.has_options:
+        raise UnusableSystemError("spec: bounds and reports go with --coverage alone")
     if describe is None:
         list_names()
     else:

@@ -1,4 +1,4 @@
-"""`model-check spec`: the specifications' actions, and the two texts of each."""
+"""`model-check spec`: the specifications' actions, the two texts of each, and what of them a search runs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ import shutil
 from rich.table import Table
 from rich.text import Text
 
-from quorate_check.cli.output import console
+from quorate_check.cli.options import Engine
+from quorate_check.cli.output import Output, console
+from quorate_check.cli.paths import show_report
+from quorate_check.cli.running import Search
 from quorate_check.core.system import UnusableSystemError
+from quorate_check.core.verdict import Verdict
+from quorate_check.raft.spec import SpecBounds
+from quorate_check.tell.report import Report
 from quorate_spec.bft.describe import TEXTS as BFT
 from quorate_spec.raft.describe import TEXTS as RAFT
 from quorate_spec.texts import UnknownNameError
@@ -16,6 +22,13 @@ from quorate_spec.texts import UnknownNameError
 SPECIFICATIONS = {"Raft.tla": RAFT, "Bft.tla": BFT}
 HEADINGS = ("TLA+", "Python")
 WIDE = 160  # columns from which on both texts stand side by side
+
+
+def cover(output: Output, bounds: SpecBounds) -> Verdict:
+    """Search the specification of Raft in Python, and report which actions were enabled and what of it never ran."""
+    search, system = Search.of(Engine.COMPILED, None, None, None, coverage=True), bounds.system()
+    exploration = search.run(system, system.name, output.progress)
+    return show_report(output, Report(system, bounds.as_dict(), exploration, workers=search.limits.workers))
 
 
 def list_names() -> None:

@@ -56,6 +56,14 @@ class ConformanceReport:
         return self.explorations[-1].path
 
     @property
+    def actions(self) -> Counter[str]:
+        """How many steps each action helps to explain."""
+        counts = Counter[str]()
+        for sequence, steps in self.conformance.sequences.items():
+            counts.update(dict.fromkeys(sequence, steps))
+        return counts
+
+    @property
     def verdict(self) -> Verdict:
         """VIOLATED if a step has no explanation, UNKNOWN if a search ended early, else HOLDS."""
         return next((e.verdict for e in self.explorations if e.verdict is not Verdict.HOLDS), Verdict.HOLDS)
@@ -94,6 +102,7 @@ class ConformanceReport:
             ],
             "distinct_steps": self.conformance.steps,
             "sequences": {", ".join(s) or STUTTERS: n for s, n in self.conformance.sequences.most_common()},
+            "actions": dict(self.actions.most_common()),
             "unused_actions": self.unused_actions,
         }
 

@@ -55,8 +55,8 @@ class Coverage:
 
     @property
     def never_enabled(self) -> tuple[str, ...]:
-        """The names of the spontaneous events that no local state enabled, though their budgets allow them."""
-        return tuple(e.name for e in self.events if not (e.is_message or e.effects or e.excluded))
+        """The names of the spontaneous events that were tried, and that no local state enabled."""
+        return tuple(e.name for e in self.events if e.pairs and not (e.is_message or e.effects))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the coverage as JSON values."""

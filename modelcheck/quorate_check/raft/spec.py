@@ -62,6 +62,10 @@ class Act:
 
     action: str
 
+    def __str__(self) -> str:
+        """Return the name of the action."""
+        return self.action
+
 
 @dataclass(frozen=True, slots=True)
 class SpecBounds:
