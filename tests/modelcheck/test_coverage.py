@@ -239,7 +239,9 @@ def test_a_search_that_was_resumed_has_all_of_its_coverage(kind: NetworkKind, tm
     looks = iter([None, None, "enough"])
     limits = Limits(coverage=True)
     assert explore(system, limits, stop=lambda: next(looks, "enough"), folder=tmp_path).stopped == "enough"
-    assert explore(system, limits, folder=tmp_path).coverage == explore(system, limits).coverage
+    coverage = explore(system, limits, folder=tmp_path).coverage
+    assert coverage == explore(system, limits).coverage
+    assert (coverage.never_enabled, coverage.lines.missed) == (("repair",), 3)
 
 
 def test_an_interrupted_search_has_no_lines() -> None:

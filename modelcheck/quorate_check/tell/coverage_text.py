@@ -14,7 +14,7 @@ LEGEND = (
     "pairs: distinct pairs of a local state and this event. with effect: of these, those in which the event is "
     "enabled, or the message changes the state or is answered."
 )
-ENDED = "lines: not known, for the search was interrupted"
+NO_LINES = "lines: not known, for the search was interrupted"
 
 
 def coverage_lines(coverage: Coverage, width: int) -> Iterator[str]:
@@ -24,7 +24,7 @@ def coverage_lines(coverage: Coverage, width: int) -> Iterator[str]:
     for name, pairs, effects in rows:
         yield f"{name:<{widths[0]}}  {pairs:>{widths[1]}}  {effects:>{widths[2]}}"
     yield from ("", *wrapped(LEGEND, width, rest=""), "")
-    yield from [ENDED] if coverage.lines is None else _lines(coverage.lines)
+    yield from [NO_LINES] if coverage.lines is None else _lines(coverage.lines)
     if coverage.unseen:
         yield from ("", "values never seen:")
         yield from (f"  {name}: {', '.join(values)}" for name, values in coverage.unseen)
