@@ -250,7 +250,7 @@ def bft(
     search = Search.of(Engine.COMPILED, workers, depth, memory, disk=disk, coverage=coverage)
     if not conform and not liveness:
         return STATUS[check_bft(output, bounds, search, witness)]
-    if (bounds, witness, conform and liveness) != (BftBounds(), None, False):
+    if (bounds, witness, coverage, conform and liveness) != (BftBounds(), None, False, False):
         flag = "--conform" if conform else "--liveness"
         raise UnusableSystemError(f"{flag}: its bounds are built in; leave the other options out")
     return STATUS[conform_bft(output, search) if conform else check_liveness(output, search, GoodViewsBounds())]
