@@ -12,7 +12,9 @@ import pytest
 
 import quorate_spec
 from engine_agreement import explore
+from quorate_check.core.verdict import Verdict
 from quorate_check.raft.spec import SpecBounds
+from quorate_check.raft.spec_liveness import live_system
 from quorate_spec.raft import actions
 
 SPEC = Path(quorate_spec.__file__).parent
@@ -160,3 +162,51 @@ def test_a_vote_that_leaves_a_stalled_disk_breaks_both_texts(folder: Path, monke
     assert found.path is not None
     assert found.path.broken == "VotesAreRemembered"
     assert len(found.path.steps) + 1 == len(re.findall(r"^State \d+:", said, re.MULTILINE))
+
+
+LIVE = SpecBounds(servers=2, max_term=1, max_log=1, in_flight=12, symmetry=False)  # those of MCRaftLive.cfg
+VOTES = "granted == votedFor[i] \\in {Nil, m.msource} /\\ UpToDate(i, m)"
+COMMITS = "\\E n \\in (commitIndex[i] + 1)..Len(log[i]) :"
+
+
+def test_tlc_sees_raft_go_on_as_the_python_text_does(folder: Path) -> None:
+    """The same states, and both promises of liveness hold; no bound cuts anything off."""
+    found = explore(live_system(LIVE))
+    assert counted(tlc("MCRaftLive", "MCRaftLive.cfg", folder)) == (found.states, found.depth + 1)
+    assert (found.verdict, found.cut_states) == (Verdict.HOLDS, 0)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "action", "broken"),
+    [
+        (
+            "granted == votedFor[i] \\in {Nil, m.msource} /\\ UpToDate(i, m)",
+            "granted == FALSE",
+            "vote",
+            "LeaderInTheEnd",
+        ),
+        (COMMITS, "\\E n \\in {} :", "commit", "LogInTheEnd"),
+    ],
+)
+def test_tlc_sees_a_wrong_rule_stop_raft_as_the_python_text_does(  # noqa: PLR0917 - pytest's own arguments
+    right: str, wrong: str, action: str, broken: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody votes, or nobody commits: both texts break the same promise."""
+    text = (folder / "Raft.tla").read_text(encoding="utf-8")
+    assert text.count(right) == 1
+    (folder / "Raft.tla").write_text(text.replace(right, wrong), encoding="utf-8")
+    cfg = (folder / "MCRaftLive.cfg").read_text(encoding="utf-8")
+    others = "".join(line for line in cfg.splitlines(keepends=True) if line.strip() not in PROMISES - {broken})
+    (folder / "MCRaftLive.cfg").write_text(others, encoding="utf-8")
+    assert "Temporal properties were violated" in tlc("MCRaftLive", "MCRaftLive.cfg", folder)
+
+    if action == "vote":
+        monkeypatch.setattr(actions, "up_to_date", lambda *_: False)
+    else:
+        monkeypatch.setattr(actions, "advance_commit_index", lambda _: iter(()))
+    found = explore(live_system(LIVE))
+    assert found.path is not None
+    assert found.path.broken == broken
+
+
+PROMISES = {"LeaderInTheEnd", "LogInTheEnd"}
