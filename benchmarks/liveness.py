@@ -4,7 +4,7 @@
 
 Each pair is a client and a server. A client asks, gets an answer, and counts its requests modulo `requests`. So a pair
 has 3 * requests states, each with one move, and all have (3 * requests) ** pairs states, each with `pairs` moves. The
-three promises hold, so all states in which they wait are searched. The first run compiles kernels for this system, which
+three promises hold, so all states in which they wait are searched. The first run compiles kernels for it, which
 Numba keeps: take the figures of the second. Memory is that of the stored states, and then the most that the process has
 used until the end of a part.
 """
