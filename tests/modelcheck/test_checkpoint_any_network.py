@@ -80,7 +80,7 @@ def test_a_search_that_goes_on_finds_what_one_in_one_go_finds(
     reduced: bool,  # noqa: FBT001
 ) -> None:
     """States, steps, tuples, witnesses, verdict and path are the same, wherever it was ended, whoever ran its steps."""
-    system = replace(system, network=Network(NetworkKind.ANY))
+    system = replace(system, network=Network(NetworkKind.ANY), done=None)
     with tempfile.TemporaryDirectory() as folder:
         try:
             expected = explore(system, None, rounds=60, reduced=reduced)

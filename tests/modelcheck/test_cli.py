@@ -145,7 +145,7 @@ REPORTED = {
         "depth",
     ),
     *("levels", "orbit_sum", "over_capacity", "cut_off", "step_executions", "bytes_per_state", "seconds", "invariants"),
-    *("liveness", "fairness"),
+    *("liveness", "fairness", "coverage"),
     *("witnesses", "path", "claim", "useless_messages", "stored"),
 }
 

@@ -83,7 +83,7 @@ def summary(found: Exploration) -> object:
     """What both searches must agree on."""
     if found.path is not None:
         return found.path.broken, found.liveness
-    return found.conclusion, found.liveness, found.levels
+    return found.cut_states, found.cut_off, found.liveness, found.levels
 
 
 @often

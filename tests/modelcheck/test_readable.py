@@ -43,11 +43,11 @@ class Not:
 def breakable(system: System) -> System:
     """The same system, but that its steps raise nothing, and that one promise more breaks as late as any can.
 
-    Exceptions have a test of their own.
+    Exceptions have a test of their own, and a deadlock is shown by the path that the search found.
     """
     assert isinstance(system.step, Rules)
     rules = tuple(replace(rule, raises=False) for rule in system.step.rules)
-    system = replace(system, step=replace(system.step, rules=rules))
+    system = replace(system, step=replace(system.step, rules=rules), done=None)
     plain = replace(system, invariants=())
     level, known, last = [behaviour.start(system)], {behaviour.start(system)}, ()
     shown = {colours(behaviour.start(system))}

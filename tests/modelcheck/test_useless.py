@@ -289,7 +289,14 @@ def waking(late: Callable[[Sleeper], Any], kind: NetworkKind) -> System:
         return late(local) if local.awake else ()
 
     say = (Note(0, 1, "late"), Note(0, 1, "up"))
-    return System("waking", (Sleeper(0), Sleeper(1)), step, Network(kind, 2), spontaneous=(Spontaneous("say"),))
+    return System(
+        "waking",
+        (Sleeper(0), Sleeper(1)),
+        step,
+        Network(kind, 2),
+        spontaneous=(Spontaneous("say"),),
+        done=lambda _: True,
+    )
 
 
 def test_what_only_the_search_asks_is_no_fault_of_the_system() -> None:
@@ -363,7 +370,7 @@ def test_nobody_asks_what_step_does_beyond_the_state_constraint() -> None:
 
 def test_a_whole_search_is_made_where_it_is_asked_for_and_where_steps_are_counted() -> None:
     """By `full`, by the option of a test run, and to a depth."""
-    deaf = replace(GREETING, spontaneous=(Spontaneous("say"),))
+    deaf = replace(GREETING, spontaneous=(Spontaneous("say"),), done=lambda _: True)
     fewer, whole = check(deaf), check(deaf, full=True)
     assert (fewer.states, fewer.without_useless) == (2, True)
     assert (whole.states, whole.without_useless) == (3, False)

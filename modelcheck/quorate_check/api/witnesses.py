@@ -10,7 +10,7 @@ from quorate_check.core.verdict import Exploration, WitnessResult
 
 
 def search_for_witness(system: System, name: str) -> System:
-    """Return `system` with one invariant, that the witness `name` is never seen, in place of its own.
+    """Return `system` with one promise, that the witness `name` is never seen, in place of its own.
 
     Raises UnusableSystemError if there is no such witness, or if the bounds exclude it.
     """
@@ -20,7 +20,7 @@ def search_for_witness(system: System, name: str) -> System:
         raise UnusableSystemError(f"--witness {name}: {system.name} has no such witness; there are: {names}")
     if witness.impossible is not None:
         raise UnusableSystemError(f"--witness {name}: impossible within these bounds: {witness.impossible}")
-    return replace(system, invariants=(_never(witness),), witnesses=())
+    return replace(system, invariants=(_never(witness),), witnesses=(), liveness=(), done=None)
 
 
 def _never(witness: Witness | StepWitness) -> Invariant | StepInvariant:
