@@ -111,6 +111,14 @@ def test_deliveries_are_fair_unless_a_system_says_otherwise(engine: Engine) -> N
     broken(replace(ASKERS, fairness=()), "Answers: after 1 step nothing more has to happen", engine)
 
 
+def test_both_searches_end_at_the_first_promise_that_is_broken(engine: Engine) -> None:
+    """Of those before it they say that they hold, and nothing of those behind it."""
+    never = Eventually("Never", "", Condition(lambda _: 0, lambda _: False))
+    with pytest.raises(NotAsPromisedError, match="Never: after 0 steps") as failed:
+        check(replace(ASKERS, liveness=(ANSWERS, never, replace(ANSWERS, name="Again"))), engine=engine)
+    assert [result.name for result in failed.value.exploration.liveness] == ["Answers"]
+
+
 def test_a_network_that_may_lose_all_answers_nobody(engine: Engine) -> None:
     """To lose a message is no demand of fairness, and what is lost needn't arrive."""
     path = broken(replace(ASKERS, network=replace(ASKERS.network, drops=1)), "Answers", engine)

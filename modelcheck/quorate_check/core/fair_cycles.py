@@ -161,10 +161,10 @@ Route = list[tuple[frozenset[Demand], int]]  # edges: the classes of fair moves 
 
 
 def cycle(
+    system: System,
     graph: Graph,
     start: int,
     inside: Callable[[int], bool],
-    is_strong: Callable[[Demand], bool],
     recurs: Callable[[int], bool] | None,
 ) -> Route:
     """Return a fair way from `start` back to it that stays inside; an empty one if the state may repeat for ever.
@@ -177,7 +177,7 @@ def cycle(
     while True:
         states, used = [start, *(state for _, state in route)], {demand for classes, _ in route for demand in classes}
         enabled = [graph.enabled(state) for state in states]
-        strong = {demand for each in enabled for demand in each - used if is_strong(demand)}
+        strong = {demand for each in enabled for demand in each - used if is_strong(system, demand)}
         if strong:
             route += _way(graph, states[-1], inside, partial(_meets, graph, min(strong, key=repr), by_move=True))
         elif weak := frozenset.intersection(*enabled) - used:
@@ -306,9 +306,13 @@ class Finding:
 
 
 def search(system: System) -> list[Finding]:
-    """Return the result for each promise of liveness, by storing the whole graph: for small systems."""
-    graph = _Stored(system)
-    return [_judge(graph, promise) for promise in system.liveness]
+    """Return the result for each promise of liveness up to the first that is broken; for small systems."""
+    graph, results = _Stored(system), list[Finding]()
+    for promise in system.liveness:
+        results.append(_judge(graph, promise))
+        if results[-1].path is not None:
+            break
+    return results
 
 
 def _judge(graph: _Stored, promise: Liveness) -> Finding:
@@ -323,7 +327,7 @@ def _judge(graph: _Stored, promise: Liveness) -> Finding:
         return Finding(promise, None, sum(graph.parts[state].is_cut for state in region))
     stem = _back(region, min(component))
     stem = [*_back(graph.reach([0], lambda _: True), stem[0])[:-1], *stem]
-    around_it = cycle(graph, stem[-1], component.__contains__, partial(is_strong, graph.system), recurs)
+    around_it = cycle(graph.system, graph, stem[-1], component.__contains__, recurs)
     numbers = [*stem, *(state for _, state in around_it)]
     classes = [None] * (len(stem) - 1) + [used for used, _ in around_it]
     walk = steps(graph.system, [states[number] for number in numbers], classes)

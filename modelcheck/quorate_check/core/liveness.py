@@ -19,42 +19,29 @@ from quorate_check.core.values import same
 
 
 @dataclass(frozen=True, slots=True)
-class Eventually:
+class _OfCondition:
+    name: str
+    sentence: str
+    condition: Condition
+
+    def __post_init__(self) -> None:
+        """Refuse what isn't of its type."""
+        refuse_mistyped(self, {"name": TEXT, "sentence": TEXT, "condition": (Condition,)})
+
+
+@dataclass(frozen=True, slots=True)
+class Eventually(_OfCondition):
     """In every fair behaviour `condition` is true at some time."""
 
-    name: str
-    sentence: str
-    condition: Condition
-
-    def __post_init__(self) -> None:
-        """Refuse what isn't of its type."""
-        refuse_mistyped(self, {"name": TEXT, "sentence": TEXT, "condition": (Condition,)})
-
 
 @dataclass(frozen=True, slots=True)
-class AlwaysEventually:
+class AlwaysEventually(_OfCondition):
     """In every fair behaviour `condition` is true again and again: at any time it is true then or later."""
 
-    name: str
-    sentence: str
-    condition: Condition
-
-    def __post_init__(self) -> None:
-        """Refuse what isn't of its type."""
-        refuse_mistyped(self, {"name": TEXT, "sentence": TEXT, "condition": (Condition,)})
-
 
 @dataclass(frozen=True, slots=True)
-class EventuallyAlways:
+class EventuallyAlways(_OfCondition):
     """In every fair behaviour `condition` is true from some time on."""
-
-    name: str
-    sentence: str
-    condition: Condition
-
-    def __post_init__(self) -> None:
-        """Refuse what isn't of its type."""
-        refuse_mistyped(self, {"name": TEXT, "sentence": TEXT, "condition": (Condition,)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -469,7 +469,8 @@ def _expand(todo, states, shard, sizes, fields, table, messages, useless, renami
 
     A state with an unknown step goes on `retries` and its unknown steps (state, local id, message id or -1 - event) on
     `missing`; nothing else is written for it. An event beyond the last asks whether the local state is QUIET, and the
-    local id NOBODY reports a deadlock. Stops before a state that needs more room than is left;
+    local id NOBODY reports a deadlock. With sizes[LABELS] moves that the network has no room for are written, too, as
+    CUT. Stops before a state that needs more room than is left;
     counts[CONSUMED] says how many states were dealt with.
     """
     word, shift, mask, budgets_only = fields

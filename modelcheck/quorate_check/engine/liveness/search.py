@@ -81,10 +81,10 @@ class LivenessSearch:
             stem.append(before)
         stem.reverse()
         route = fair_cycles.cycle(
+            self.system,
             self.graph,
             stem[-1],
             lambda state: bool(component[state]),
-            lambda demand: fair_cycles.is_strong(self.system, demand),
             None if recurs is None else lambda state: bool(recurs[state]),
         )
         states = chain(self.graph.tables, self.graph.layout, [self.graph.shard], stem[0])
