@@ -1,133 +1,69 @@
-"""A real browser without a window: Chromium, spoken to over a pipe in its DevTools protocol."""
+"""A real browser without a window: Chromium, driven by Playwright."""
 
 from __future__ import annotations
 
-import base64
-import json
-import os
-import select
-import shlex
 import shutil
-import subprocess
-import time
-from pathlib import Path
-from typing import Any, Self
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect, sync_playwright
 
 from patience import PATIENCE_S
 
 COMMAND = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
-    *("--remote-debugging-pipe", "--window-size=1280,900"),
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-dev-shm-usage",
 )
-KEYS = {"ArrowRight": 39, "ArrowLeft": 37, "Home": 36, "End": 35}
+
+expect.set_options(timeout=PATIENCE_S * 1000)  # `wait_for_function` doesn't work on our pages: they forbid eval
+
+Scheme = Literal["light", "dark"]
 
 
-class Browser:
-    """One page of a browser with a profile of its own; `requests` are the addresses that it asked for.
+@dataclass
+class Tab:
+    """A page of a browser with a profile of its own: what it asked for, and what went wrong in its scripts."""
 
-    Where there is none, the test is skipped.
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda line: self.errors.append(line.text) if line.type == "error" else None)
+
+
+@contextmanager
+def open_tab(width: int = 1280, height: int = 900, scheme: Scheme = "light") -> Iterator[Tab]:
+    """Run a browser with one page of this size, whose reader prefers this colour scheme.
+
+    Where there is no Chromium, the test is skipped.
     """
-
-    def __init__(self, profile: Path) -> None:
-        if COMMAND is None:
-            pytest.skip("there is no Chromium: on Debian, apt-get install chromium")
-        to_child, self._write = os.pipe()
-        self._read, from_child = os.pipe()
-        # The protocol is spoken on descriptors 3 and 4; the shell puts the pipes there and becomes the browser.
-        flags = (*FLAGS, f"--user-data-dir={profile}", "about:blank")
-        line = f"exec {shlex.join((COMMAND, *flags))} 3<&{to_child} 4>&{from_child}"
-        self._process = subprocess.Popen(
-            ["/bin/bash", "-c", line],
-            pass_fds=(to_child, from_child),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(to_child)
-        os.close(from_child)
-        self._buffer, self._number, self._session = b"", 0, ""
-        self.requests: list[str] = []
-        self.errors: list[str] = []
-
-    def __enter__(self) -> Self:
+    if COMMAND is None:
+        pytest.skip("there is no Chromium: on Debian, apt-get install chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=COMMAND, args=list(FLAGS))
         try:
-            return self._attached()
-        except BaseException:
-            self.__exit__()
-            raise
+            context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+            context.set_default_timeout(PATIENCE_S * 1000)
+            yield Tab(context.new_page())
+        finally:
+            chromium.close()
 
-    def _attached(self) -> Self:
-        target = next(t for t in self._call("Target.getTargets")["targetInfos"] if t["type"] == "page")
-        attached = self._call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
-        self._session = attached["sessionId"]
-        for domain in ("Page", "Runtime", "Network"):
-            self._call(f"{domain}.enable")
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        os.close(self._write)
-        try:
-            self._process.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        os.close(self._read)
-
-    def open(self, address: str) -> None:
-        """Go to an address, and wait until the page is there."""
-        self._call("Page.navigate", url=address)
-        while self._message().get("method") != "Page.loadEventFired":
-            pass
-
-    def scheme(self, name: str) -> None:
-        """Have the reader prefer a colour scheme, "light" or "dark"."""
-        self._call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
-
-    def press(self, key: str) -> None:
-        """Press and release a key."""
-        for kind in ("rawKeyDown", "keyUp"):
-            self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=KEYS[key])
-
-    def evaluate(self, script: str) -> Any:  # noqa: ANN401 - whatever the page says
-        """Return the value of an expression of JavaScript in the page."""
-        answer = self._call("Runtime.evaluate", expression=script, returnByValue=True)
-        assert "exceptionDetails" not in answer, answer
-        return answer["result"].get("value")
-
-    def screenshot(self, file: Path) -> bytes:
-        """Write what is seen to `file` as PNG, and return it."""
-        picture = base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"])
-        file.write_bytes(picture)
-        return picture
-
-    def _call(self, method: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-        self._number += 1
-        message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
-        if self._session:
-            message["sessionId"] = self._session
-        os.write(self._write, json.dumps(message).encode() + b"\0")
-        while (answer := self._message()).get("id") != self._number:
-            pass
-        assert "error" not in answer, answer
-        result: dict[str, Any] = answer["result"]
-        return result
-
-    def _message(self) -> dict[str, Any]:
-        """Return the next message from the browser; note what it asked for and what went wrong in the page."""
-        until = time.monotonic() + PATIENCE_S
-        while b"\0" not in self._buffer:
-            ready, _, _ = select.select([self._read], [], [], max(0.0, until - time.monotonic()))
-            assert ready, "the browser says nothing any more"
-            got = os.read(self._read, 1 << 16)
-            assert got, "the browser has ended"
-            self._buffer += got
-        text, _, self._buffer = self._buffer.partition(b"\0")
-        message: dict[str, Any] = json.loads(text)
-        if message.get("method") == "Network.requestWillBeSent":
-            self.requests.append(message["params"]["request"]["url"])
-        if message.get("method") == "Runtime.exceptionThrown":
-            self.errors.append(str(message["params"]["exceptionDetails"]))
-        return message
+def accessibility_findings(page: Page) -> list[str]:
+    """Return what axe finds wrong with the page as it is: a line for each rule and element."""
+    return [
+        f"{rule['id']}: {rule['help']}: {node['html']}"
+        for rule in Axe().run(page).response["violations"]
+        for node in rule["nodes"]
+    ]

@@ -12,7 +12,7 @@ from pathlib import Path as File
 
 import pytest
 
-import browser
+from browser import Scheme, Tab, open_tab
 from quorate_check.core import reference
 from quorate_check.core.invariants import Invariant, Over
 from quorate_check.core.system import Network, NetworkKind, Outcome, Spontaneous, System
@@ -82,9 +82,9 @@ def test_what_the_script_shows_cannot_end_the_script() -> None:
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Browser]:
-    """A browser."""
-    with browser.Browser(tmp_path_factory.mktemp("profile")) as opened:
+def shown() -> Iterator[Tab]:
+    """A page of a browser."""
+    with open_tab() as opened:
         yield opened
 
 
@@ -95,83 +95,83 @@ def write(folder: File, text: str) -> str:
     return file.as_uri()
 
 
-def test_the_keys_walk_through_the_steps_and_the_state_follows(shown: browser.Browser, tmp_path: File) -> None:
+def test_the_keys_walk_through_the_steps_and_the_state_follows(shown: Tab, tmp_path: File) -> None:
     """Home is how it begins; each step shows its words, its rule and what it changed; it opens at the last one."""
     story_ = told()
     address = write(tmp_path, page(story_, "how a server comes to lead"))
     shown.requests.clear()
-    shown.open(address)
+    shown.page.goto(address)
     count = len(story_.scenes)
-    assert shown.evaluate("document.querySelectorAll('svg .scene').length") == count
+    assert shown.page.evaluate("document.querySelectorAll('svg .scene').length") == count
     arrows = sum(scene.arrow is not None for scene in story_.scenes) + len(story_.pending)
-    assert shown.evaluate("document.querySelectorAll('svg .arrow').length") == arrows
-    assert shown.evaluate("document.querySelectorAll('svg .flying').length") == len(story_.pending) > 0
-    assert shown.evaluate("document.getElementById('number').textContent") == f"step {count} of {count}"
-    assert "NobodyLeads is broken" in shown.evaluate("document.getElementById('broken').textContent")
+    assert shown.page.evaluate("document.querySelectorAll('svg .arrow').length") == arrows
+    assert shown.page.evaluate("document.querySelectorAll('svg .flying').length") == len(story_.pending) > 0
+    assert shown.page.evaluate("document.getElementById('number').textContent") == f"step {count} of {count}"
+    assert "NobodyLeads is broken" in shown.page.evaluate("document.getElementById('broken').textContent")
     role = "[...document.querySelectorAll('.node')].map((n) => n.querySelector('h2 span').textContent)"
-    assert shown.evaluate(role) == ["leader t1", "follower t1", "follower t0"]
-    shown.press("ArrowLeft")
-    assert shown.evaluate(role) == ["candidate t1", "follower t1", "follower t0"]
+    assert shown.page.evaluate(role) == ["leader t1", "follower t1", "follower t0"]
+    shown.page.keyboard.press("ArrowLeft")
+    assert shown.page.evaluate(role) == ["candidate t1", "follower t1", "follower t0"]
     changed = "[...document.querySelectorAll('.acts .changed')].map((r) => r.textContent)"
-    assert shown.evaluate(changed) == ["current_term0 → 1", "voted_fornobody → s1"]
+    assert shown.page.evaluate(changed) == ["current_term0 → 1", "voted_fornobody → s1"]
     rules = "[...document.querySelectorAll('#rules li')].map((r) => r.textContent)"
-    assert [rule.split(":")[0] for rule in shown.evaluate(rules)] == [
+    assert [rule.split(":")[0] for rule in shown.page.evaluate(rules)] == [
         "UpdateTerm §5.1",
         "HandleRequestVote §5.2, §5.4.1",
     ]
-    shown.press("Home")
-    assert shown.evaluate("document.getElementById('number').textContent") == "the beginning"
-    assert shown.evaluate("document.querySelectorAll('.later').length") == count
-    shown.press("ArrowRight")
-    assert shown.evaluate("document.querySelectorAll('.now').length") == 1
-    assert shown.evaluate("document.getElementById('caption').textContent") == "s1: election timeout"
-    shown.press("End")
-    assert shown.evaluate("document.body.dataset.step") == str(count)
+    shown.page.keyboard.press("Home")
+    assert shown.page.evaluate("document.getElementById('number').textContent") == "the beginning"
+    assert shown.page.evaluate("document.querySelectorAll('.later').length") == count
+    shown.page.keyboard.press("ArrowRight")
+    assert shown.page.evaluate("document.querySelectorAll('.now').length") == 1
+    assert shown.page.evaluate("document.getElementById('caption').textContent") == "s1: election timeout"
+    shown.page.keyboard.press("End")
+    assert shown.page.evaluate("document.body.dataset.step") == str(count)
     assert shown.requests == [address]
     assert shown.errors == []
 
 
-def test_an_address_opens_a_step_and_the_slider_and_a_click_go_to_one(shown: browser.Browser, tmp_path: File) -> None:
+def test_an_address_opens_a_step_and_the_slider_and_a_click_go_to_one(shown: Tab, tmp_path: File) -> None:
     """Three ways to the same view."""
     address = write(tmp_path, page(told(), "how a server comes to lead"))
     step = "document.body.dataset.step"
-    shown.open("about:blank")
-    shown.open(f"{address}#step=2")
-    assert shown.evaluate(step) == "2"
-    shown.evaluate("document.querySelector('.scene[data-step=\"3\"]').dispatchEvent(new MouseEvent('click'))")
-    assert shown.evaluate(step) == "3"
-    shown.evaluate("const s = document.getElementById('slider'); s.value = 1; s.dispatchEvent(new Event('input'))")
-    assert shown.evaluate(step) == "1"
+    shown.page.goto("about:blank")
+    shown.page.goto(f"{address}#step=2")
+    assert shown.page.evaluate(step) == "2"
+    shown.page.evaluate("document.querySelector('.scene[data-step=\"3\"]').dispatchEvent(new MouseEvent('click'))")
+    assert shown.page.evaluate(step) == "3"
+    shown.page.evaluate("const s = document.getElementById('slider'); s.value = 1; s.dispatchEvent(new Event('input'))")
+    assert shown.page.evaluate(step) == "1"
 
 
-def test_five_nodes_have_room_beside_their_states(shown: browser.Browser, tmp_path: File) -> None:
+def test_five_nodes_have_room_beside_their_states(shown: Tab, tmp_path: File) -> None:
     """On a screen of 1,280 pixels: no column is cut off, and the states stand at the right of the diagram."""
-    shown.open(write(tmp_path, page(told(FIVE), "how one of five comes to lead")))
+    shown.page.goto(write(tmp_path, page(told(FIVE), "how one of five comes to lead")))
     diagram = "document.getElementById('diagram')"
-    assert shown.evaluate("innerWidth") == 1280
-    assert shown.evaluate("document.querySelectorAll('#names text').length") == 5
-    assert shown.evaluate(f"{diagram}.scrollWidth <= {diagram}.clientWidth")
+    assert shown.page.evaluate("innerWidth") == 1280
+    assert shown.page.evaluate("document.querySelectorAll('#names text').length") == 5
+    assert shown.page.evaluate(f"{diagram}.scrollWidth <= {diagram}.clientWidth")
     beside = "document.getElementById('states').getBoundingClientRect()"
-    assert shown.evaluate(f"{beside}.left >= {diagram}.getBoundingClientRect().right")
-    assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert shown.page.evaluate(f"{beside}.left >= {diagram}.getBoundingClientRect().right")
+    assert shown.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_what_is_in_flight_is_shown_at_every_step(shown: browser.Browser, tmp_path: File) -> None:
+def test_what_is_in_flight_is_shown_at_every_step(shown: Tab, tmp_path: File) -> None:
     """From the beginning to the end, with where it goes and when it was sent."""
     story_ = told()
-    shown.open(write(tmp_path, page(story_, "how a server comes to lead")))
+    shown.page.goto(write(tmp_path, page(story_, "how a server comes to lead")))
     flight = "[...document.querySelectorAll('#flight li')].map((line) => line.textContent)"
-    shown.press("Home")
-    assert shown.evaluate(flight) == []
+    shown.page.keyboard.press("Home")
+    assert shown.page.evaluate(flight) == []
     for scene in story_.scenes:
-        shown.press("ArrowRight")
-        lines = shown.evaluate(flight)
+        shown.page.keyboard.press("ArrowRight")
+        lines = shown.page.evaluate(flight)
         assert len(lines) == len(scene.flight)
         assert all(line.startswith(f"{arrow.label}: s") for line, arrow in zip(lines, scene.flight, strict=True))
     assert story_.scenes[-1].flight == story_.pending
-    shown.press("Home")
-    shown.press("ArrowRight")
-    assert shown.evaluate(flight) == [f"RequestVote t1: s1 → s{peer}, sent in step 1" for peer in (2, 3)]
+    shown.page.keyboard.press("Home")
+    shown.page.keyboard.press("ArrowRight")
+    assert shown.page.evaluate(flight) == [f"RequestVote t1: s1 → s{peer}, sent in step 1" for peer in (2, 3)]
 
 
 def test_who_has_nothing_to_say_of_a_broken_promise_is_left_out_of_the_header() -> None:
@@ -193,33 +193,31 @@ def test_who_has_nothing_to_say_of_a_broken_promise_is_left_out_of_the_header() 
     assert header(None, None) == ["n0: None", "n1: None"]
 
 
-def test_words_of_a_subject_stay_words(shown: browser.Browser, tmp_path: File) -> None:
+def test_words_of_a_subject_stay_words(shown: Tab, tmp_path: File) -> None:
     """Names, events, values and promises may contain anything."""
-    shown.open(write(tmp_path, page(hostile(), EVIL)))
+    shown.page.goto(write(tmp_path, page(hostile(), EVIL)))
     for key in ("Home", "ArrowRight", "End"):
-        shown.press(key)
-    assert shown.evaluate("document.title") == EVIL
-    assert shown.evaluate("document.images.length") == 0
-    assert shown.evaluate("document.scripts.length") == 2
-    assert shown.evaluate("document.getElementById('change').textContent") == EVIL
+        shown.page.keyboard.press(key)
+    assert shown.page.evaluate("document.title") == EVIL
+    assert shown.page.evaluate("document.images.length") == 0
+    assert shown.page.evaluate("document.scripts.length") == 2
+    assert shown.page.evaluate("document.getElementById('change').textContent") == EVIL
 
 
 @pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
-def test_the_page_is_readable_in_light_and_in_dark(
-    shown: browser.Browser, tmp_path: File, scheme: str, *, dark: bool
-) -> None:
+def test_the_page_is_readable_in_light_and_in_dark(shown: Tab, tmp_path: File, scheme: Scheme, *, dark: bool) -> None:
     """The background follows the reader's preference, text stands out from it, and a screenshot is kept to look at."""
-    shown.scheme(scheme)
-    shown.open(write(tmp_path, page(told(RaftBounds(drops=1)), f"how a server comes to lead, {scheme}")))
+    shown.page.emulate_media(color_scheme=scheme)
+    shown.page.goto(write(tmp_path, page(told(RaftBounds(drops=1)), f"how a server comes to lead, {scheme}")))
     colours = [
-        shown.evaluate(f"getComputedStyle(document.body).{name}").removeprefix("rgb(").removesuffix(")").split(",")
+        shown.page.evaluate(f"getComputedStyle(document.body).{name}").removeprefix("rgb(").removesuffix(")").split(",")
         for name in ("backgroundColor", "color")
     ]
     page_, text = (brightness(tuple(map(int, colour))) for colour in colours)
     assert (page_ < 0.5) is dark
     assert abs(page_ - text) > 0.7
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
-    picture = shown.screenshot(ARTEFACTS / f"page-{scheme}.png")
+    picture = shown.page.screenshot(path=ARTEFACTS / f"page-{scheme}.png")
     pixels = list(rows(picture))
     assert len(set(pixels)) > 20, "something is drawn"
     assert (brightness(tuple(pixels[-1][:3])) < 0.5) is dark

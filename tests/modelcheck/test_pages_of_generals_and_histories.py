@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import browser
+from browser import Scheme, Tab, open_tab
 from quorate.generals import Protocol, Rules
 from quorate_check.cli import main
 from quorate_check.generals.story import story
@@ -51,44 +51,46 @@ def test_what_is_drawn_of_a_run_is_that_run(instance: Instance) -> None:
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Browser]:
-    """A browser."""
-    with browser.Browser(tmp_path_factory.mktemp("profile")) as opened:
+def shown() -> Iterator[Tab]:
+    """A page of a browser."""
+    with open_tab() as opened:
         yield opened
 
 
-def test_three_generals_are_walked_through(shown: browser.Browser, tmp_path: Path) -> None:
+def test_three_generals_are_walked_through(shown: Tab, tmp_path: Path) -> None:
     """The traitor's word is the second arrow, and after it general 2 has heard two things."""
     file = tmp_path / "page.html"
     asked = ["generals", "--protocol", "om", "--n", "3", "--traitors", "1", "--html", str(file)]
     assert main(asked) == 1
     shown.requests.clear()
-    shown.open(f"{file.as_uri()}#step=4")
-    assert "IC2 is broken" in shown.evaluate("document.getElementById('broken').textContent")
-    assert "2 decides RETREAT" in shown.evaluate("document.getElementById('broken').textContent")
-    assert shown.evaluate("document.querySelectorAll('svg .arrow').length") == 2
-    assert shown.evaluate("document.getElementById('caption').textContent") == "general 1 tells 2 “0 says RETREAT”"
+    shown.page.goto(f"{file.as_uri()}#step=4")
+    assert "IC2 is broken" in shown.page.evaluate("document.getElementById('broken').textContent")
+    assert "2 decides RETREAT" in shown.page.evaluate("document.getElementById('broken').textContent")
+    assert shown.page.evaluate("document.querySelectorAll('svg .arrow').length") == 2
+    assert shown.page.evaluate("document.getElementById('caption').textContent") == "general 1 tells 2 “0 says RETREAT”"
     cards = "[...document.querySelectorAll('.node')].map((n) => n.textContent)"
-    commander, traitor, lieutenant = shown.evaluate(cards)
+    commander, traitor, lieutenant = shown.page.evaluate(cards)
     assert commander.startswith("general 0 commander, orders ATTACK")
     assert traitor.startswith("general 1 traitor")
     assert "0 “ATTACK”; 1 “0 says RETREAT”" in lieutenant
     assert lieutenant.endswith("decidednothing")
-    shown.press("End")
-    assert shown.evaluate(cards)[2].endswith("decidednothing → RETREAT")
+    shown.page.keyboard.press("End")
+    assert shown.page.evaluate(cards)[2].endswith("decidednothing → RETREAT")
     assert (shown.requests, shown.errors) == ([f"{file.as_uri()}#step=4".partition("#")[0]], [])
 
 
-def test_a_broadcast_has_a_column_for_each_general(shown: browser.Browser, tmp_path: Path) -> None:
+def test_a_broadcast_has_a_column_for_each_general(shown: Tab, tmp_path: Path) -> None:
     """Without arrows, for nobody says who hears whom."""
     file = tmp_path / "page.html"
     assert main(["generals", "--protocol", "bracha", "--n", "3", "--traitors", "1", "--html", str(file)]) == 1
-    shown.open(file.as_uri())
+    shown.page.goto(file.as_uri())
     names = "[...document.querySelectorAll('#names text')].map((n) => n.textContent)"
-    assert shown.evaluate(names) == ["general 0", "general 1", "general 2"]
-    assert shown.evaluate("document.querySelectorAll('svg .arrow').length") == 0
-    assert "READY RETREAT" in shown.evaluate("document.querySelector('svg').parentElement.parentElement.textContent")
-    assert "delivers RETREAT" in shown.evaluate("document.getElementById('change').textContent")
+    assert shown.page.evaluate(names) == ["general 0", "general 1", "general 2"]
+    assert shown.page.evaluate("document.querySelectorAll('svg .arrow').length") == 0
+    assert "READY RETREAT" in shown.page.evaluate(
+        "document.querySelector('svg').parentElement.parentElement.textContent"
+    )
+    assert "delivers RETREAT" in shown.page.evaluate("document.getElementById('change').textContent")
 
 
 def test_what_holds_is_not_drawn(tmp_path: Path) -> None:
@@ -101,32 +103,32 @@ def test_what_holds_is_not_drawn(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("scheme", "page", "broken"), [("light", 255, 255), ("dark", 21, 92)])
 def test_a_bad_history_is_a_page_in_light_and_dark(
-    scheme: str, page: int, broken: int, shown: browser.Browser, tmp_path: Path
+    scheme: Scheme, page: int, broken: int, shown: Tab, tmp_path: Path
 ) -> None:
     """It says what can't be ordered and why, and draws it in colours of its own."""
     file = tmp_path / "page.html"
     assert main(["history", str(HISTORIES / "stale-read.ndjson"), "--html", str(file)]) == 1
-    shown.scheme(scheme)
+    shown.page.emulate_media(color_scheme=scheme)
     shown.requests.clear()
-    shown.open(file.as_uri())
-    assert shown.evaluate("document.title") == "stale-read.ndjson: violated"
-    text = shown.evaluate("document.body.textContent")
+    shown.page.goto(file.as_uri())
+    assert shown.page.evaluate("document.title") == "stale-read.ndjson: violated"
+    text = shown.page.evaluate("document.body.textContent")
     assert "violated: no order explains the reply of line 3: get x → 1" in text
     assert "After all of them, x can only be: 2." in text
-    assert shown.evaluate("document.querySelectorAll('svg .bar').length") == 2
+    assert shown.page.evaluate("document.querySelectorAll('svg .bar').length") == 2
     red = "getComputedStyle({}).{}.match(/\\d+/)[0]"
-    assert int(shown.evaluate(red.format("document.body", "backgroundColor"))) == page
-    assert int(shown.evaluate(red.format("document.querySelector('svg .broken')", "fill"))) == broken
+    assert int(shown.page.evaluate(red.format("document.body", "backgroundColor"))) == page
+    assert int(shown.page.evaluate(red.format("document.querySelector('svg .broken')", "fill"))) == broken
     assert (shown.requests, shown.errors) == ([file.as_uri()], [])
 
 
-def test_words_of_a_history_stay_words(shown: browser.Browser, tmp_path: Path) -> None:
+def test_words_of_a_history_stay_words(shown: Tab, tmp_path: Path) -> None:
     """Keys, values and names of files may contain anything."""
     evil = "<img src=x onerror=document.title='owned'>&amp;"
     text = (HISTORIES / "stale-read.ndjson").read_text(encoding="utf-8").replace('"x"', f'"{evil}"')
     history, file = tmp_path / f"{evil}.ndjson", tmp_path / "page.html"
     history.write_text(text, encoding="utf-8")
     assert main(["history", str(history), "--html", str(file)]) == 1
-    shown.open(file.as_uri())
-    assert shown.evaluate("document.title") == f"{evil}.ndjson: violated"
-    assert shown.evaluate("document.images.length") == 0
+    shown.page.goto(file.as_uri())
+    assert shown.page.evaluate("document.title") == f"{evil}.ndjson: violated"
+    assert shown.page.evaluate("document.images.length") == 0
