@@ -18,7 +18,8 @@ from quorate.web.serving import LocalPage, events, serve
 
 HTML = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Numbers</title>
-<link rel="icon" href="base/icon.svg"><link rel="stylesheet" href="base/base.css"><script type="module" src="assets/numbers.js"></script></head>
+<link rel="icon" href="base/icon.svg"><link rel="stylesheet" href="base/base.css">
+<script type="module" src="assets/numbers.js"></script></head>
 <body><main><h1>Numbers</h1><p id="sum" aria-live="polite">0</p><button id="more">More</button></main></body></html>
 """
 SCRIPT = """
