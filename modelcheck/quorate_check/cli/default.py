@@ -56,6 +56,7 @@ SECONDS = {
     "as it is served": 45,
     "as its clients see it, with two elections": 20,
     "BFT among traitors": 18,
+    "changes of the members": 13,
     "longer logs": 12,
     "as its clients see it": 10,
     "as its clients see it, passed on": 10,

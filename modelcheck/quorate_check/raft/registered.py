@@ -60,6 +60,11 @@ DEFAULT_CHECK: tuple[DefaultRun, ...] = (
         "Every link is first-in first-out, as TCP is while a connection lasts; without symmetry reduction.",
         RaftBounds(in_flight=4, proposals=2, drops=1, network=NetworkKind.ORDERED, symmetry=False),
     ),
+    run(
+        "changes of the members",
+        "A leader removes two servers in one joint change, itself perhaps among them; who leads next ends the change.",
+        replace(NEVER_BEHIND, max_log=3, proposals=0, changes="1"),
+    ),
 )
 
 REGISTERED = Registered(
