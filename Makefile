@@ -31,6 +31,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/wire.py
 	$(BIN)/python benchmarks/cluster.py
 	$(BIN)/python benchmarks/members.py
+	$(BIN)/python benchmarks/pipelining.py
 	$(BIN)/python benchmarks/bft_cluster.py
 	$(BIN)/model-check bench
 
