@@ -38,8 +38,8 @@ def kind(system: System) -> Queues:
 
 
 def start(system: System) -> GlobalState:
-    """Return the initial state: no messages in flight, no budget used."""
-    return GlobalState(system.initial, (), 0, (0,) * len(system.limits()))
+    """Return the initial state: the system's own messages in flight, no budget used."""
+    return send(system, GlobalState(system.initial, (), 0, (0,) * len(system.limits())), system.flight)
 
 
 def identity(system: System, state: GlobalState) -> Key:

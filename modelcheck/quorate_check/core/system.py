@@ -201,10 +201,10 @@ class System:
     """A protocol within bounds, ready to be explored.
 
     `source` and `destination` give the node index of a message's sender and receiver, from 0; messages with attributes
-    of these names need no others. `budgets` limits how often the
-    spontaneous events that name a budget may happen on one path. `beyond` is the boundary: a global state with a node
-    beyond it is judged and counted, but not expanded. With `done`, a state in which nothing can happen any more is a
-    violation unless every node is done (`behaviour.is_deadlock`). `liveness` is judged in behaviours that meet the
+    of these names need no others. `budgets` limits how often the spontaneous events that name a budget may happen on
+    one path. `flight` are messages that are in flight at the beginning. `beyond` is the boundary: a global state with
+    a node beyond it is judged and counted, but not expanded. With `done`, a state in which nothing can happen any more
+    is a violation unless every node is done (`behaviour.is_deadlock`). `liveness` is judged in behaviours that meet the
     demands of `fairness`; without any, a system may stop at any time. `described` has descriptions for paths
     (`tell/described.py`); no search uses it.
     """
@@ -217,6 +217,7 @@ class System:
     destination: Callable[[Any], int] = attrgetter("destination")
     spontaneous: tuple[Spontaneous, ...] = ()
     budgets: Mapping[str, int] = field(default_factory=dict)
+    flight: tuple[Any, ...] = ()
     beyond: Callable[[Any], bool] = nowhere
     done: Callable[[Any], bool] | None = None
     invariants: tuple[Invariant | StepInvariant, ...] = ()
@@ -229,13 +230,14 @@ class System:
     def __post_init__(self) -> None:
         """Refuse an invalid system."""
         refuse_mistyped(self, {"name": (str,)})
-        for fault in chain(self._misshapen(), self._faults()):
+        for fault in chain(self._misshapen(), self._faults(), self._faults_of_flight()):
             raise UnusableSystemError(f"{self.name}: {fault}")
 
     def _misshapen(self) -> Iterator[str]:
         """Yield the faults that a type checker would find, for users without one."""
         kinds: dict[str, tuple[type, ...]] = {
             "initial": (object,),
+            "flight": (object,),
             "spontaneous": (Spontaneous,),
             "invariants": (Invariant, StepInvariant),
             "witnesses": (Witness, StepWitness),
@@ -285,6 +287,12 @@ class System:
             yield from self.symmetry.faults(len(self.initial), self.network.kind)
         if len(set(names)) != len(names):
             yield "two invariants, witnesses or promises of liveness share a name"
+
+    def _faults_of_flight(self) -> Iterator[str]:
+        if self.flight and (self.network.kind is NetworkKind.ANY or self.symmetry is not None):
+            yield "flight: no search begins with messages under symmetry, or where any number of them may be in flight"
+        elif self.flight and len(self.flight) > self.network.capacity:
+            yield f"flight has {len(self.flight)} messages, more than the network's capacity"
 
     @property
     def on_messages(self) -> tuple[Invariant, ...]:

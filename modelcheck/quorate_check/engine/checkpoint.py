@@ -174,6 +174,7 @@ def digest(tables: Tables) -> str:
         tables.event_budget,
         tables.budget_limit,
         np.array(tables.initial),
+        np.array([tables.message_id(message) for message in tables.system.flight], np.int64),
     ]
     total = hashlib.sha256(repr(tables.system.network).encode())
     for part in parts:
