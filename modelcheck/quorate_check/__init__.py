@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         UnusableSystemError,
     )
     from quorate_check.core.verdict import CutOff, Exploration, LivenessResult, Verdict, WitnessResult
-    from quorate_check.tell.described import Box, Described, Label, Rule
+    from quorate_check.tell.described import Box, Described, Label, Need, Rule
 
 __all__ = [
     "AlwaysEventually",
@@ -53,6 +53,7 @@ __all__ = [
     "LivenessResult",
     "Move",
     "MoveKind",
+    "Need",
     "Network",
     "NetworkKind",
     "NotAsPromisedError",
@@ -84,7 +85,7 @@ _HOMES = {
     },
     "core.path": {"GlobalState", "Move", "MoveKind", "Path", "Step"},
     "core.verdict": {"CutOff", "Exploration", "LivenessResult", "Verdict", "WitnessResult"},
-    "tell.described": {"Box", "Described", "Label", "Rule"},
+    "tell.described": {"Box", "Described", "Label", "Need", "Rule"},
 }
 
 

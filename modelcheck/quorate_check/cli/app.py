@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 import quorate_check.cli.explain
+import quorate_check.cli.explore
 import quorate_check.cli.liveness
 import quorate_check.cli.prove
 import quorate_check.cli.store

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from quorate.generals import General, Order, Receive, RoundEnd, enlist, step
+from quorate.generals import General, Order, Protocol, Receive, RoundEnd, Rules, enlist, step
 from quorate.generals.messages import Message, Signed
 from quorate.generals.treason import Chain, slots
 from quorate.generals.words import tell
@@ -123,3 +123,19 @@ def _decision(node: Node) -> Order | None:
 def _is_done(node: Node) -> bool:
     """View: whether a general has decided; true of a traitor."""
     return isinstance(node, Liar) or node.decision is not None
+
+
+def four_generals() -> System:
+    """Return Lamport's OM(1) among four generals, of whom the last is a traitor; the commander orders an attack."""
+    return _oral(4)
+
+
+def three_generals() -> System:
+    """Return OM(1) among three generals, of whom one is a traitor: too few for oral messages."""
+    return _oral(3)
+
+
+def _oral(n: int) -> System:
+    rules = Rules(Protocol.ORAL, n, 1, 1)
+    setup = Setup(frozenset({n - 1}), (Order.ATTACK,) * n)
+    return Lockstep(Instance(rules, setup=setup), setup).system()

@@ -14,6 +14,7 @@ from quorate_check.core.verdict import counted
 from quorate_check.raft import pictures
 from quorate_check.raft.disks import disk_of
 from quorate_check.raft.memberships import changes_of, first_members, interchangeable
+from quorate_check.raft.needs import NEEDS
 from quorate_check.raft.properties import INVARIANTS, INVARIANTS_OF_CHANGES, INVARIANTS_OF_LATE_DISKS
 from quorate_check.raft.rules import rules
 from quorate_check.raft.subject import (
@@ -75,6 +76,7 @@ DESCRIBED = Described(
     name=lambda server: f"s{server.state.id}",
     rules=rules,
     labels=pictures.LABELS,
+    needs=NEEDS,
 )
 
 

@@ -61,6 +61,29 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """What the promise called `promise` needs before it has anything to judge: `least` of a thing.
+
+    `count` is the number of such things, given all nodes' local states; `thing` names what is needed, as in "a leader".
+    """
+
+    promise: str
+    thing: str
+    count: Callable[[tuple[Any, ...]], int]
+    least: int = 1
+
+    def __post_init__(self) -> None:
+        """Raise UnusableSystemError if a field has the wrong type."""
+        refuse_mistyped(self, {"promise": (str,), "thing": (str,), "count": FUNCTION, "least": (int,)})
+
+    def text(self, count: int) -> str:
+        """Return what is needed as long as there is too little of it, else how much there is."""
+        if count >= self.least:
+            return f"{self.thing}: {count}"
+        return f"needs {self.thing}: {f'{count} so far' if count else 'none yet'}"
+
+
+@dataclass(frozen=True, slots=True)
 class Described:
     """The words for a system's paths: `event` is a phrase for an event, `change` one for what a step changed.
 
@@ -70,6 +93,7 @@ class Described:
     `rules` are the rules that a step follows, from the state before, the event, the state after and the messages sent.
     `labels` say what short texts mean, below a picture in which they occur. `outsiders` are the names of parties that
     are no nodes; `origin` is the index of the outsider that an event comes from, None if no outsider sent it.
+    `needs` say when a promise has something to judge.
     """
 
     event: Callable[[Any], str] = phrases.event
@@ -84,18 +108,19 @@ class Described:
     labels: tuple[Label, ...] = ()
     outsiders: tuple[str, ...] = ()
     origin: Callable[[Any], int | None] = lambda _event: None
+    needs: tuple[Need, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise UnusableSystemError if a field has the wrong type."""
         kinds: dict[str, Kinds] = {f.name: FUNCTION for f in fields(self) if f.name not in {"brief", "marks"}}
-        kinds |= {"brief": OPTIONAL_FUNCTION, "marks": OPTIONAL_FUNCTION, "labels": (tuple,), "outsiders": (tuple,)}
+        kinds |= {"brief": OPTIONAL_FUNCTION, "marks": OPTIONAL_FUNCTION}
+        kinds |= dict.fromkeys(("labels", "outsiders", "needs"), (tuple,))
         refuse_mistyped(self, kinds)
-        for label in self.labels:
-            if not isinstance(label, Label):
-                raise UnusableSystemError(f"Described: labels holds {repr_line(label)}; put a Label there")
-        for name in self.outsiders:
-            if not isinstance(name, str):
-                raise UnusableSystemError(f"Described: outsiders holds {repr_line(name)}; put a string there")
+        parts = {"labels": (Label, "a Label"), "outsiders": (str, "a string"), "needs": (Need, "a Need")}
+        for name, (kind, advice) in parts.items():
+            for part in getattr(self, name):
+                if not isinstance(part, kind):
+                    raise UnusableSystemError(f"Described: {name} holds {repr_line(part)}; put {advice} there")
 
 
 PLAIN = Described()

@@ -13,7 +13,7 @@ from typing import Any
 
 from quorate_check.tell.page_frame import frame
 from quorate_check.tell.page_svg import Svg
-from quorate_check.tell.page_text import SCRIPT, STYLE
+from quorate_check.tell.page_text import DIAGRAM, SCRIPT, STYLE
 from quorate_check.tell.story import Arrow, Column, Scene, Story
 
 # Views of nodes that play no part in a broken promise.
@@ -57,7 +57,7 @@ def page(story: Story, title: str) -> str:
 </main>
 <script type="application/json" id="story">{data(story)}</script>
 <script>{SCRIPT}</script>"""
-    return frame(title, STYLE, body, has_script=True)
+    return frame(title, STYLE + DIAGRAM, body, has_script=True)
 
 
 def _labels(story: Story) -> str:

@@ -1,4 +1,4 @@
-"""The style and the script of a story's page."""
+"""The style and the script of a story's page; `DIAGRAM` is the style of its diagram, in colours that `STYLE` names."""
 
 STYLE = """
 :root {
@@ -55,6 +55,9 @@ button {
 .changed { background: var(--changed) }
 .changed s { color: var(--faint) }
 #keys, #labels { color: var(--faint); font-size: 13px }
+"""
+
+DIAGRAM = """
 svg { display: block }
 svg text {
   fill: var(--text); font: 13px ui-monospace, monospace; white-space: pre;

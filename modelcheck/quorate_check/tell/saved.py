@@ -145,7 +145,9 @@ class Replay:
         if self.path is None and self.saved.reached:
             return f"unknown: all {total} steps are possible, and {self.saved.broken} isn't reached any more"
         if self.path is None:
-            return f"holds on this path: all {total} steps are possible, and {self.saved.broken} isn't broken"
+            possible = f"all {total} steps are possible" if total != 1 else "its step is possible"
+            promise = f", and {self.saved.broken} isn't broken" if self.saved.broken else ""
+            return f"holds on this path: {possible}{promise}"
         return self._ending(self.path)
 
     def _ending(self, path: Path) -> str:
