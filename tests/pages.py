@@ -95,4 +95,4 @@ def _run(command: str, folder: Path) -> tuple[str, ...]:
         timeout=60 * MINUTES,
         check=False,
     )
-    return tuple(line.rstrip() for line in (done.stdout + done.stderr).splitlines())
+    return tuple((done.stdout + done.stderr).splitlines())

@@ -8,6 +8,8 @@ from pages import run_page
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
+COLUMNS = 80  # on a pipe
+
 
 @pytest.mark.parametrize(
     ("page", "commands"), [("tutorial.md", 11), ("examples.md", 3), ("liveness.md", 12), ("members.md", 2)]
@@ -18,6 +20,8 @@ def test_what_a_page_shows_is_what_its_reader_sees(page: str, commands: int, tmp
     for each in ran:
         assert each.said, f"{each.command}: the page doesn't say what it prints"
         assert each.missing is None, f"$ {each.command}\n" + "\n".join(each.printed)
+        if each.command.startswith("model-check"):
+            assert [line for line in each.printed if len(line) > COLUMNS or line.endswith(" ")] == [], each.command
     assert len(ran) == commands
 
 

@@ -33,7 +33,10 @@ def print_table(table: Table) -> None:
         result.width = max(
             PIPED_WIDTH, Measurement.get(result, result.options.update(width=MOST_COLUMNS), table).maximum
         )
-    result.print(table)
+    with result.capture() as capture:
+        result.print(table)
+    # rich fills the last column with blanks.
+    sys.stdout.write("".join(f"{line.rstrip(' ')}\n" for line in capture.get().splitlines()))
 
 
 def open_standard_streams() -> None:

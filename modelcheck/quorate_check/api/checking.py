@@ -11,8 +11,6 @@ import sys
 from types import NoneType
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from quorate_check.api.guard import Guard
 from quorate_check.api.options import Current, Engine
 from quorate_check.api.watch import INTERRUPTED, Watch
@@ -20,6 +18,7 @@ from quorate_check.core import behaviour
 from quorate_check.core.system import NetworkKind, System, UnusableSystemError
 from quorate_check.core.unusable import Kinds, repr_line, type_advice
 from quorate_check.core.verdict import Exploration, Verdict, counted
+from quorate_check.tell.consoles import TrimmedConsole
 from quorate_check.tell.report import print_path
 from quorate_check.tell.wrapping import columns, wrapped
 
@@ -204,7 +203,7 @@ def counterexample(system: System, path: Path) -> str:
     """Return the path to a broken promise as it is printed, as wide as the terminal."""
     encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
     text = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace", newline="\n")
-    console = Console(file=text, width=_width(), highlight=False, markup=False, emoji=False, color_system=None)
+    console = TrimmedConsole(file=text, width=_width(), highlight=False, markup=False, emoji=False, color_system=None)
     print_path(console, system, path, hint=False)
     text.seek(0)
     return text.read().rstrip() + "\n"

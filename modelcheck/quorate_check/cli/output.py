@@ -14,13 +14,14 @@ from rich.console import Console
 
 from quorate.runtime.paths import is_file, is_folder, is_there
 from quorate_check.core.system import UnusableSystemError
+from quorate_check.tell.consoles import TrimmedConsole
 from quorate_check.tell.junit import Suite, junit_text
 from quorate_check.tell.wrapping import columns
 
 STANDARD_OUTPUT = "-"
 
 
-class TolerantConsole(Console):
+class TolerantConsole(TrimmedConsole):
     """A console whose reader may close it early; the verdict still decides the exit status."""
 
     def on_broken_pipe(self) -> None:

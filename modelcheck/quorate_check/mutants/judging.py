@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 import quorate
 from quorate_check.conformance.sequences import CONFORMS
 from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness, Witness
@@ -21,6 +19,7 @@ from quorate_check.raft.conformance.check import Conformance
 from quorate_check.raft.subject import Durability
 from quorate_check.store.bounds import StoreBounds
 from quorate_check.tell import script
+from quorate_check.tell.consoles import TrimmedConsole
 from quorate_check.tell.path_text import path_lines
 from quorate_check.tell.report import print_story
 from quorate_check.tell.story import story, with_words
@@ -66,7 +65,7 @@ def tell(question: dict[str, Any]) -> dict[str, Any]:
     system = system_of({"subject": path_in_words.subject, "bounds": dict(path_in_words.bounds)})
     performance = script.perform(path_in_words, system)
     path, file = performance.path, io.TextIOWrapper(io.BytesIO(), encoding=question["encoding"])
-    console = Console(file=file, width=question["width"])
+    console = TrimmedConsole(file=file, width=question["width"])
     lines = path_lines(system, path, console.width)
     print_story(console, with_words(story(system, path), path_in_words.words), lines, detail=False)
     file.seek(0)
