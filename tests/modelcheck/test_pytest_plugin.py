@@ -164,6 +164,7 @@ def test_bounds_of_a_run_hold_for_every_check(folder: Path) -> None:
         "--quorate-memory=nan",
         "--quorate-engine=fast",
         "--quorate-save=f/x",
+        "--quorate-html=f/x",
     ],
 )
 def test_what_cannot_be_asked_for_is_refused(folder: Path, option: str) -> None:
@@ -187,6 +188,16 @@ def test_a_path_is_kept_and_replayed_on_the_code_as_it_is_then(folder: Path) -> 
     (folder / "counter.py").write_text(GAME.replace("system(3)", "system(4)"), encoding="utf-8")
     status, printed = execute(folder, [*MODEL_CHECK, "replay", f"kept/{file.name}"])
     assert (status, "holds on this path" in printed) == (0, True)
+
+
+def test_a_path_is_drawn(folder: Path) -> None:
+    """As a page for each violation, whether it is saved or not."""
+    status, printed = run(folder, FAILS, "--quorate-html", "pages")
+    assert status == 1
+    (file,) = (folder / "pages").iterdir()
+    assert "<title>counter: Low after 3 steps</title>" in file.read_text(encoding="utf-8")
+    assert f"Drawn: pages/{file.name} opens in any browser." in printed
+    assert "Saved" not in printed
 
 
 def test_a_path_of_a_system_without_a_name_is_kept_with_what_to_do(folder: Path) -> None:

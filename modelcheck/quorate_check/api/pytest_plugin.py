@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import nullcontext
 from pathlib import Path as File
 from typing import TYPE_CHECKING, Any
@@ -53,6 +53,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="report which events of each system were enabled, and which lines of its code never ran",
     )
     group.addoption("--quorate-save", metavar="DIR", help="keep the path of each violation, for model-check replay")
+    group.addoption("--quorate-html", metavar="DIR", help="draw the path of each violation as a page to step through")
+    group.addoption("--quorate-sarif", metavar="FILE", help="write the violations for code hosts, located in the code")
 
 
 def _natural(text: str) -> int:
@@ -77,12 +79,13 @@ def _size(text: str) -> float:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Set the run's options from the command line; raise UsageError if the folder can't be made."""
-    if (folder := config.getoption("quorate_save")) is not None:
-        try:
-            File(folder).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise pytest.UsageError(f"--quorate-save {folder}: {error.strerror}") from error
+    """Set the run's options from the command line; raise UsageError if a folder can't be made."""
+    for flag in ("save", "html"):
+        if (folder := config.getoption(f"quorate_{flag}")) is not None:
+            try:
+                File(folder).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise pytest.UsageError(f"--quorate-{flag} {folder}: {error.strerror}") from error
     config.pluginmanager.register(checks := _Checks(config), "quorate-checks")
     names = ("depth", "workers", "memory", "engine", "full", "coverage")
     limits = {name: config.getoption(f"quorate_{name}") for name in names}
@@ -99,7 +102,7 @@ class _Checks:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.item: pytest.Item | None = None
-        self.saved_paths = 0
+        self.kept_paths = 0
         self.showing = False
         self.searches: list[dict[str, Any]] = []  # of this test, since its last report
         self.explored: list[tuple[str, dict[str, Any]]] = []
@@ -107,7 +110,7 @@ class _Checks:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Record the current test, with which its checks are reported."""
-        self.item, self.saved_paths, self.searches = item, 0, []
+        self.item, self.kept_paths, self.searches = item, 0, []
         try:
             return (yield)
         finally:
@@ -179,7 +182,16 @@ class _Checks:
             line = str(e) if e.path is not None else f"{e} ({bounds_text(bounds_of(system))})"
             missing = [e.cut_off] if e.path is None else []  # bounds don't weaken a violation
             search = {"states": e.states, "line": line, "cut_off": CutOff.total(missing).as_dict()}
-            self.searches.append({**search, "never_enabled": _never_enabled(e), "coverage": self._coverage(e)})
+            reports = {"coverage": self._coverage(e), "violation": self._violation(system, e)}
+            self.searches.append({**search, "never_enabled": _never_enabled(e), **reports})
+
+    def _violation(self, system: System, exploration: Exploration) -> dict[str, Any] | None:
+        """Return a violation as --quorate-sarif writes it, None if it isn't given or nothing is violated."""
+        if self.config.getoption("quorate_sarif") is None or exploration.path is None:
+            return None
+        from quorate_check.tell.sarif import violation  # noqa: PLC0415 - only this option needs it
+
+        return violation(system, exploration.path)
 
     def _coverage(self, exploration: Exploration) -> list[str]:
         """Return the report on a search's coverage if --quorate-coverage is given."""
@@ -191,32 +203,61 @@ class _Checks:
         return list(coverage_lines(exploration.coverage, columns(None)))
 
     def keep(self, system: System, path: Path) -> str:
-        """Save a path if --quorate-save is given, and return the line that says how to replay it."""
-        folder = self.config.getoption("quorate_save")
-        if folder is None:
-            return "To keep this path, run pytest with --quorate-save DIR.\n"
+        """Save and draw a path as the options ask, and return the lines that say what to do next."""
+        if self.config.getoption("quorate_save") is None and self.config.getoption("quorate_html") is None:
+            return "To keep this path, run pytest with --quorate-save DIR; to draw it, with --quorate-html DIR.\n"
         from quorate_check.api.naming import name_of_system  # noqa: PLC0415 - only a violation needs it
+        from quorate_check.api.registry import picture_of  # noqa: PLC0415 - the same
+        from quorate_check.tell.page import page  # noqa: PLC0415 - the same
         from quorate_check.tell.saved import SavedPath  # noqa: PLC0415 - the same
+        from quorate_check.tell.story import story  # noqa: PLC0415 - the same
 
-        test = "" if self.item is None else re.sub(r"[^\w.-]+", "-", self.item.nodeid).strip("-")
-        self.saved_paths += 1
-        file = File(folder) / f"{test or os.getpid()}{'' if self.saved_paths == 1 else f'-{self.saved_paths}'}.json"
+        self.kept_paths += 1
         name = name_of_system(system)
-        text = SavedPath.of(name or system.name, {}, path).text()
-        try:
-            file.write_text(text, encoding="utf-8")
-        except OSError as error:
-            return f"Not saved: {file}: {error.strerror}.\n"
+        replay = "Saved: model-check replay {} walks this path again.\n"
         if name is None:
-            return f"Saved: {file}. To replay it, keep the System in a module, by a name of its own.\n"
-        return f"Saved: model-check replay {file} walks this path again.\n"
+            replay = "Saved: {}. To replay it, keep the System in a module, by a name of its own.\n"
+        saved = self._write("save", "json", lambda: SavedPath.of(name or system.name, {}, path).text(), replay)
+
+        def drawing() -> str:
+            picture = story(*picture_of(system, path))
+            return page(picture, picture.title)
+
+        return saved + self._write("html", "html", drawing, "Drawn: {} opens in any browser.\n")
+
+    def _write(self, flag: str, suffix: str, text: Callable[[], str], done: str) -> str:
+        """Write a file about this test's latest path, if an option asks for it, and return what to say of it."""
+        folder = self.config.getoption(f"quorate_{flag}")
+        if folder is None:
+            return ""
+        test = "" if self.item is None else re.sub(r"[^\w.-]+", "-", self.item.nodeid).strip("-")
+        number = "" if self.kept_paths == 1 else f"-{self.kept_paths}"
+        file = File(folder) / f"{test or os.getpid()}{number}.{suffix}"
+        try:
+            file.write_text(text(), encoding="utf-8")
+        except OSError as error:
+            return f"Not written: {file}: {error.strerror}.\n"
+        return done.format(file)
+
+    def _write_sarif(self, terminalreporter: pytest.TerminalReporter) -> None:
+        file = self.config.getoption("quorate_sarif")
+        if file is None:
+            return
+        from quorate_check.tell.sarif import sarif_text  # noqa: PLC0415 - only this option needs it
+
+        violations = [search["violation"] for _, search in self.explored if search["violation"] is not None]
+        try:
+            File(file).write_text(sarif_text(violations), encoding="utf-8")
+        except OSError as error:
+            terminalreporter.write_line(f"--quorate-sarif {file}: {error.strerror}", red=True)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect the searches of a report, in whichever process the test ran."""
         self.explored += [(report.nodeid, search) for search in getattr(report, ATTRIBUTE, ())]
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print the sum of the searches in one line, with -v also a line for each check."""
+        """Print the sum of the searches in one line, with -v also a line for each check; write --quorate-sarif."""
+        self._write_sarif(terminalreporter)
         if not self.explored:
             return
         checks, states = len(self.explored), sum(search["states"] for _, search in self.explored)

@@ -70,6 +70,7 @@ from quorate_check.raft.spec import SpecBounds
 from quorate_check.tell.progress import walks_line
 from quorate_check.tell.report import Report
 from quorate_check.tell.report_walks import SimulationReport, print_replay, print_simulation, replay_as_dict
+from quorate_check.tell.sarif import violation
 from quorate_check.tell.saved import load, replay
 
 MOST_WALKS, LONGEST_WALK, MOST_SEEDS = 10**9, 10**6, 2**63 - 1
@@ -195,6 +196,8 @@ def replay_saved(
     result = replace(result, path=guard.with_place(result.path))
     print_replay(output.text, *picture_of(system, result.possible_path), result, detail=output.paths.detail)
     write_path(output, system, result.possible_path, saved)
+    if result.verdict is Verdict.VIOLATED:
+        output.violations.append(violation(system, result.possible_path))
     output.write_json(replay_as_dict(system, result))
     output.write_junit([suite_of_replay(system, result)])
     return STATUS[result.verdict]
@@ -258,7 +261,7 @@ def bft(
 
 
 @app.command(epilog="Example: model-check generals --protocol om --n 4 --traitors 1 --rounds 1")
-@path_output("save", "pytest", "detail")
+@path_output("save", "pytest", "detail", "sarif")
 def generals(
     *,
     protocol: Annotated[
@@ -283,7 +286,7 @@ def generals(
 
 
 @app.command(epilog="Example: model-check trace traces/")
-@path_output("save", "html", "pytest", "detail")
+@path_output("save", "html", "pytest", "detail", "sarif")
 def trace(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder with traces of quorate serve, as *.ndjson.")],
     *,

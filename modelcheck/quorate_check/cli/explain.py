@@ -40,7 +40,7 @@ StepsOption = Annotated[int, typer.Option("--steps", min=1, max=MOST_STEPS, meta
 
 @app.command(epilog="Example: model-check explain traces/ --from 120 --steps 40 --html run.html")
 @raft_bounds(WALK_BOUNDS)
-@path_output("save", "pytest", "junit")
+@path_output("save", "pytest", "junit", "sarif")
 def explain(
     bounds: RaftBounds,
     source: Annotated[

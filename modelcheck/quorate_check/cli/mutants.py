@@ -15,7 +15,7 @@ from rich.table import Table
 from quorate.runtime.paths import is_file
 from quorate_check.cli.base import STATUS, app
 from quorate_check.cli.options import JsonOption, cores
-from quorate_check.cli.output import Output
+from quorate_check.cli.output import Output, PathFiles
 from quorate_check.cli.progress import Display, announce
 from quorate_check.cli.running import Stop, interruptible
 from quorate_check.core.system import UnusableSystemError
@@ -70,10 +70,15 @@ def mutants(
         typer.Option("--workers", min=1, max=64, help="Mutants judged at a time.", show_default="one a core"),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget the results of earlier runs.")] = False,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="With --story, draw it as a page to step through.")
+    ] = None,
     json: JsonOption = None,
 ) -> int:
     """Bring back known bugs, and see which check catches each. Exit status 1 if one isn't caught as expected."""
-    output = Output.to(json)
+    if html is not None and story is None:
+        raise UnusableSystemError(f"--html {html}: only the story of a bug is drawn: add --story ID")
+    output = Output.to(json, PathFiles(html=html))
     place = (CHECKOUT / "tests" / "mutants" if folder is None else folder).resolve()
     try:
         has_corpus = is_file(place / "corpus.toml")
@@ -215,6 +220,9 @@ def _story(output: Output, setting: Setting, name: str) -> Verdict:
     )
     print_conclusion(output.text, verdict, conclusion)
     output.write_json({"verdict": verdict.value, "conclusion": conclusion, "story": row.id})
+    if (name_of_page := output.paths.html) is not None and "page" in answer:
+        output.write("--html", name_of_page, answer["page"])
+        output.text.print(f"\nDrawn: {name_of_page} opens in any browser.", soft_wrap=True)
     return verdict
 
 

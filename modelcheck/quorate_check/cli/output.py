@@ -16,6 +16,7 @@ from quorate.runtime.paths import is_file, is_folder, is_there
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.tell.consoles import TrimmedConsole
 from quorate_check.tell.junit import Suite, junit_text
+from quorate_check.tell.sarif import sarif_text
 from quorate_check.tell.wrapping import columns
 
 STANDARD_OUTPUT = "-"
@@ -67,13 +68,20 @@ class Output:
     junit_file: str | None
     text: Console
     progress: Console
+    sarif_file: str | None = None
     flags_written: set[str] = field(default_factory=set)
+    violations: list[dict[str, Any]] = field(default_factory=list)  # as SARIF results
 
     @staticmethod
-    def to(json_file: str | None, paths: PathFiles | None = None, junit_file: str | None = None) -> Output:
+    def to(
+        json_file: str | None,
+        paths: PathFiles | None = None,
+        junit_file: str | None = None,
+        sarif_file: str | None = None,
+    ) -> Output:
         """Return the streams for these options; raise UnusableSystemError, before any work, if one can't be written."""
         paths = paths or PathFiles()
-        files = {"--json": json_file, **paths.files, "--junit": junit_file}
+        files = {"--json": json_file, **paths.files, "--junit": junit_file, "--sarif": sarif_file}
         names = {flag: name for flag, name in files.items() if name is not None}
         for flag, name in names.items():
             if name == STANDARD_OUTPUT and flag != "--json":
@@ -84,12 +92,13 @@ class Output:
                 raise UnusableSystemError(f"{flag} and {same_flag} both name {name}")
             if name != STANDARD_OUTPUT:
                 probe(flag, Path(name))
-        return Output(json_file, paths, junit_file, console(stderr=json_file == STANDARD_OUTPUT), console(stderr=True))
+        text = console(stderr=json_file == STANDARD_OUTPUT)
+        return Output(json_file, paths, junit_file, text, console(stderr=True), sarif_file)
 
     @property
     def has_options(self) -> bool:
         """Whether any output but the text was asked for."""
-        return (self.json_file, self.paths, self.junit_file) != (None, PathFiles(), None)
+        return (self.json_file, self.paths, self.junit_file, self.sarif_file) != (None, PathFiles(), None, None)
 
     def write(self, flag: str, name: str, text: str) -> None:
         """Write `text` to the file that `flag` names; raise UnusableSystemError if that fails."""
@@ -109,6 +118,11 @@ class Output:
         """Write a report for CI if --junit was given."""
         if self.junit_file is not None:
             self.write("--junit", self.junit_file, junit_text(suites))
+
+    def write_sarif(self) -> None:
+        """Write the violations that were shown, also if there is none, if --sarif was given."""
+        if self.sarif_file is not None:
+            self.write("--sarif", self.sarif_file, sarif_text(self.violations))
 
     def write_json(self, report: dict[str, Any]) -> None:
         """Write `report` if --json was given."""

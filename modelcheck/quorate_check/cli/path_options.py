@@ -23,6 +23,9 @@ PytestOption = Annotated[
 JunitOption = Annotated[
     str | None, typer.Option("--junit", metavar="FILE", help="Write a report for CI: a test case for each promise.")
 ]
+SarifOption = Annotated[
+    str | None, typer.Option("--sarif", metavar="FILE", help="Write violations for code hosts, located in the code.")
+]
 DetailOption = Annotated[bool, typer.Option("--detail", help="Describe each step of a path in words, too.")]
 
 OPTIONS: dict[str, tuple[Any, Any]] = {
@@ -31,6 +34,7 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "html": (HtmlOption, None),
     "pytest": (PytestOption, None),
     "junit": (JunitOption, None),
+    "sarif": (SarifOption, None),
     "detail": (DetailOption, False),
 }
 
@@ -46,8 +50,9 @@ def path_output(*omissions: str) -> Callable[[Callable[..., int]], Callable[...,
             files = PathFiles(
                 values.get("save"), values.get("html"), values.get("pytest"), detail=values.get("detail", False)
             )
-            output = Output.to(values.get("json"), files, values.get("junit"))
+            output = Output.to(values.get("json"), files, values.get("junit"), values.get("sarif"))
             status = command(*bounds, output=output, **arguments)
+            output.write_sarif()
             output.report_unwritten()
             return status
 

@@ -9,6 +9,7 @@ from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.core.verdict import Verdict
 from quorate_check.tell.page import page
 from quorate_check.tell.report import Bounds, Report, print_path, print_report
+from quorate_check.tell.sarif import violation
 from quorate_check.tell.saved import SavedPath
 from quorate_check.tell.story import Story, story
 
@@ -22,6 +23,8 @@ def show_path(output: Output, system: System, bounds: Bounds, path: Path | None,
         return
     print_path(output.text, *picture_of(system, path), hint=output.paths.save is None, detail=output.paths.detail)
     write_path(output, system, path, SavedPath.of(subject or system.name, bounds, path))
+    if output.sarif_file is not None and not path.reached:
+        output.violations.append(violation(system, path))
 
 
 def show_report(output: Output, report: Report, *, subject: str | None = None) -> Verdict:
@@ -49,12 +52,7 @@ def write_path(output: Output, system: System, path: Path, saved: SavedPath) -> 
 def draw(output: Output, picture: Story) -> None:
     """Draw a story as a page if --html asks for it."""
     if (name := output.paths.html) is not None:
-        last_step = picture.first + len(picture.scenes) - 1
-        part = (
-            f"{picture.broken} after {last_step} steps" if picture.broken else f"steps {picture.first} to {last_step}"
-        )
-        title = f"{picture.subject}: {part}"
-        output.write("--html", name, page(picture, title))
+        output.write("--html", name, page(picture, picture.title))
         _print_line(output, f"Drawn: {name} opens in any browser.")
 
 

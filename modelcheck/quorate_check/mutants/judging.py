@@ -20,6 +20,7 @@ from quorate_check.raft.subject import Durability
 from quorate_check.store.bounds import StoreBounds
 from quorate_check.tell import script
 from quorate_check.tell.consoles import TrimmedConsole
+from quorate_check.tell.page import page
 from quorate_check.tell.path_text import path_lines
 from quorate_check.tell.report import print_story
 from quorate_check.tell.story import story, with_words
@@ -60,16 +61,23 @@ def judge(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def tell(question: dict[str, Any]) -> dict[str, Any]:
-    """Take the steps of the question's `script`, and return their `text`, what they break, and the first obstacle."""
+    """Take the steps of a `script`; return their `text` and `page`, what they break, and the first obstacle."""
     path_in_words = script.parse(question["script"])
     system = system_of({"subject": path_in_words.subject, "bounds": dict(path_in_words.bounds)})
     performance = script.perform(path_in_words, system)
     path, file = performance.path, io.TextIOWrapper(io.BytesIO(), encoding=question["encoding"])
     console = TrimmedConsole(file=file, width=question["width"])
     lines = path_lines(system, path, console.width)
-    print_story(console, with_words(story(system, path), path_in_words.words), lines, detail=False)
+    picture = with_words(story(system, path), path_in_words.words)
+    print_story(console, picture, lines, detail=False)
     file.seek(0)
-    return {"text": file.read(), "broken": path.broken, "obstacle": performance.obstacle, "raised": None}
+    return {
+        "text": file.read(),
+        "page": page(picture, picture.title),
+        "broken": path.broken,
+        "obstacle": performance.obstacle,
+        "raised": None,
+    }
 
 
 def depths_of_promises(question: dict[str, Any], memory_mib: int, ends: float) -> dict[str, Any]:

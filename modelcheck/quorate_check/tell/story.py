@@ -105,6 +105,13 @@ class Story:
     repetition: str = ""  # what is said there
 
     @property
+    def title(self) -> str:
+        """The title of a page of this story."""
+        last = self.first + len(self.scenes) - 1
+        part = f"{self.broken} after {last} steps" if self.broken else f"steps {self.first} to {last}"
+        return f"{self.subject}: {part}"
+
+    @property
     def meanings(self) -> tuple[str, ...]:
         """The meanings of the labels that occur in the picture."""
         texts = [*(scene.label for scene in self.scenes), *(mark for scene in self.scenes for mark in scene.marks)]
