@@ -1,7 +1,7 @@
 # Two commands do all set-up on a machine with Python >= 3.11 and make:
 #   make model-check    explore the running Raft core exhaustively within bounds (the main job)
 #   make test           run every test
-# The others: make lint, make bench, make nightly, make clean.
+# The others: make lint, make docs, make bench, make nightly, make clean.
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 # Else each of the hundreds of processes that tests start would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: model-check test lint bench nightly clean
+.PHONY: model-check test lint docs bench nightly clean
 
 model-check: $(STAMP)
 	$(BIN)/model-check
@@ -23,6 +23,12 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The site, in build/site: every page, the API, and pictures that the commands draw now. A broken link ends it.
+docs: $(STAMP)
+	$(BIN)/python docs/site/pictures.py build/pictures
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs/site . build/site
+	@echo "build/site/index.html is the first page"
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/log_append.py
@@ -59,4 +65,4 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venvs .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venvs build .mypy_cache .ruff_cache .pytest_cache .hypothesis
