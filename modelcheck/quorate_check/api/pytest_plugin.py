@@ -205,7 +205,7 @@ class _Checks:
     def keep(self, system: System, path: Path) -> str:
         """Save and draw a path as the options ask, and return the lines that say what to do next."""
         if self.config.getoption("quorate_save") is None and self.config.getoption("quorate_html") is None:
-            return "To keep this path, run pytest with --quorate-save DIR; to draw it, with --quorate-html DIR.\n"
+            return "To keep this path, or to draw it: pytest --quorate-save DIR --quorate-html DIR\n"
         from quorate_check.api.naming import name_of_system  # noqa: PLC0415 - only a violation needs it
         from quorate_check.api.registry import picture_of  # noqa: PLC0415 - the same
         from quorate_check.tell.page import page  # noqa: PLC0415 - the same

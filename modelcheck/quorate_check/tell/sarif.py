@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import inspect
 import json
+import linecache
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -81,13 +82,13 @@ def _location(place: Place, text: str) -> dict[str, Any]:
 
 
 def _places(system: System, path: Path) -> Iterator[Place]:
-    """Yield the place of each step; nothing if the step function has no source."""
+    """Yield the place of each step; nothing if there is no source."""
     plain = inspect.unwrap(system.step)
     plain = getattr(plain, "func", plain)
     function = plain if hasattr(plain, "__code__") else getattr(type(plain), "__call__", None)  # noqa: B004 - its code
     code = getattr(function, "__code__", None)
-    if code is None or not File(code.co_filename).is_file():
-        return
+    if code is None or not linecache.getline(code.co_filename, 1):
+        return  # it has no source
     file, states = File(code.co_filename).resolve(), (path.initial, *(step.after for step in path.steps))
     for before, step in zip(states, path.steps, strict=False):
         line = code.co_firstlineno  # where a message is lost, or a round begins, no node's code runs
