@@ -28,6 +28,7 @@ class Ran:
     command: str
     said: tuple[str, ...]
     printed: tuple[str, ...]
+    report: tuple[str, ...]  # the part on standard output
 
     @property
     def missing(self) -> str | None:
@@ -63,7 +64,7 @@ def run_page(page: Path, folder: Path) -> Iterator[Ran]:
             case _:
                 for session in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
                     command, *said = session.rstrip("\n").split("\n")
-                    yield Ran(command, tuple(said), _run(command, folder))
+                    yield Ran(command, tuple(said), *_run(command, folder))
 
 
 def _change(folder: Path, text: str) -> None:
@@ -82,7 +83,7 @@ def environment() -> dict[str, str]:
     return kept | {"PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _run(command: str, folder: Path) -> tuple[str, ...]:
+def _run(command: str, folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     program, *arguments = shlex.split(command)
     before = {"pytest": PYTEST, "model-check": MODEL_CHECK}[program]
     done = subprocess.run(
@@ -95,4 +96,4 @@ def _run(command: str, folder: Path) -> tuple[str, ...]:
         timeout=60 * MINUTES,
         check=False,
     )
-    return tuple((done.stdout + done.stderr).splitlines())
+    return tuple((done.stdout + done.stderr).splitlines()), tuple(done.stdout.splitlines())

@@ -21,7 +21,7 @@ def test_what_a_page_shows_is_what_its_reader_sees(page: str, commands: int, tmp
         assert each.said, f"{each.command}: the page doesn't say what it prints"
         assert each.missing is None, f"$ {each.command}\n" + "\n".join(each.printed)
         if each.command.startswith("model-check"):
-            assert [line for line in each.printed if len(line) > COLUMNS or line.endswith(" ")] == [], each.command
+            assert [line for line in each.report if len(line) > COLUMNS or line.endswith(" ")] == [], each.command
     assert len(ran) == commands
 
 

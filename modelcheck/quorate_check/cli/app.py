@@ -12,6 +12,7 @@ import typer
 import quorate_check.cli.explain
 import quorate_check.cli.explore
 import quorate_check.cli.liveness
+import quorate_check.cli.outside
 import quorate_check.cli.prove
 import quorate_check.cli.store
 import quorate_check.cli.system  # noqa: F401 - the commands register themselves
@@ -51,26 +52,23 @@ from quorate_check.cli.options import (
     raft_bounds,
 )
 from quorate_check.cli.output import Output, PathFiles, discard_output
-from quorate_check.cli.outside import outside as compare_outside
 from quorate_check.cli.path_options import path_output
 from quorate_check.cli.paths import show_path, show_report, write_path
 from quorate_check.cli.progress import Display
 from quorate_check.cli.running import COMPILING, Search, interruptible
 from quorate_check.cli.spec import cover, list_names, show_texts
-from quorate_check.cli.spec_options import LimitOption, spec_bounds
+from quorate_check.cli.spec_options import spec_bounds
 from quorate_check.cli.system import SystemOption, unreduced
 from quorate_check.cli.trace import trace as check_traces
 from quorate_check.cli.traitor import PromiseOption, QuorumOption, TraitorOption, with_traitor
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.core.verdict import Verdict
 from quorate_check.engine.walks import simulate as random_walks
-from quorate_check.outside.compare import Checker, Terms
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.tell.progress import walks_line
 from quorate_check.tell.report import Report
 from quorate_check.tell.report_walks import SimulationReport, print_replay, print_simulation, replay_as_dict
-from quorate_check.tell.sarif import violation
 from quorate_check.tell.saved import load, replay
 
 MOST_WALKS, LONGEST_WALK, MOST_SEEDS = 10**9, 10**6, 2**63 - 1
@@ -196,8 +194,6 @@ def replay_saved(
     result = replace(result, path=guard.with_place(result.path))
     print_replay(output.text, *picture_of(system, result.possible_path), result, detail=output.paths.detail)
     write_path(output, system, result.possible_path, saved)
-    if result.verdict is Verdict.VIOLATED:
-        output.violations.append(violation(system, result.possible_path))
     output.write_json(replay_as_dict(system, result))
     output.write_junit([suite_of_replay(system, result)])
     return STATUS[result.verdict]
@@ -317,23 +313,6 @@ def history(
 ) -> int:
     """Decide whether a history of a store's clients is linearizable."""
     return STATUS[judge_history(Output.to(json, PathFiles(html=html), junit), file, limit, memory, svg)]
-
-
-@app.command(epilog="Example: model-check outside --checker tlc --servers 3 --in-flight 1 --no-symmetry")
-@spec_bounds
-@path_output()
-def outside(
-    bounds: SpecBounds | None,
-    *,
-    checker: Annotated[
-        Checker | None, typer.Option("--checker", help="The checker to run.", show_default="all that are installed")
-    ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="TLC's threads, within your bounds.")] = 1,
-    time_limit: LimitOption = None,
-    output: Output,
-) -> int:
-    """Compare the Python specification with TLC and tla-checker. The bounds are yours or a built-in list."""
-    return STATUS[compare_outside(output, bounds, checker, Terms(workers=workers, seconds=time_limit))]
 
 
 @app.command(epilog="Example: model-check spec --describe HandleAppendEntries")

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
+import typer
+from rich.console import Console
 from rich.text import Text
 
+from quorate_check.cli.base import STATUS, app
 from quorate_check.cli.junit import status_of
 from quorate_check.cli.output import Output
+from quorate_check.cli.path_options import path_output
 from quorate_check.cli.paths import show_path
 from quorate_check.cli.progress import Display, announce
 from quorate_check.cli.running import COMPILING, interruptible
+from quorate_check.cli.spec_options import LimitOption, spec_bounds
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.core.verdict import Verdict, counted
 from quorate_check.outside.compare import Agreement, Checker, Terms, agree, verdict_here
@@ -23,9 +28,6 @@ from quorate_check.raft.spec import SpecBounds
 from quorate_check.tell.junit import Case, Status, Suite
 from quorate_check.tell.progress import SearchFigures
 from quorate_check.tell.report import bounds_text, plain_table, print_conclusion, verdict_text
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 @dataclass(slots=True)
@@ -66,7 +68,7 @@ class OutsideReport:
         }
 
 
-def outside(output: Output, bounds: SpecBounds | None, checker: Checker | None, terms: Terms) -> Verdict:
+def compare(output: Output, bounds: SpecBounds | None, checker: Checker | None, terms: Terms) -> Verdict:
     """Compare within `bounds`, or the built-in list, with `checker`, or all that are installed, and report it.
 
     Raise UnusableSystemError if a checker that was named can't run.
@@ -190,3 +192,20 @@ def _reached(agreement: Agreement, tuples: int | None, states: int | None) -> st
     """Return the states that a side reached or, with any number of messages, the tuples of local states."""
     counts = (tuples, " tuples") if agreement.bounds.any_network else (states, "")
     return "-" if counts[0] is None else f"{counts[0]:,}{counts[1]}"
+
+
+@app.command(epilog="Example: model-check outside --checker tlc --servers 3 --in-flight 1 --no-symmetry")
+@spec_bounds
+@path_output()
+def outside(
+    bounds: SpecBounds | None,
+    *,
+    checker: Annotated[
+        Checker | None, typer.Option("--checker", help="The checker to run.", show_default="all that are installed")
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="TLC's threads, within your bounds.")] = 1,
+    time_limit: LimitOption = None,
+    output: Output,
+) -> int:
+    """Compare the Python specification with TLC and tla-checker. The bounds are yours or a built-in list."""
+    return STATUS[compare(output, bounds, checker, Terms(workers=workers, seconds=time_limit))]

@@ -23,8 +23,6 @@ def show_path(output: Output, system: System, bounds: Bounds, path: Path | None,
         return
     print_path(output.text, *picture_of(system, path), hint=output.paths.save is None, detail=output.paths.detail)
     write_path(output, system, path, SavedPath.of(subject or system.name, bounds, path))
-    if output.sarif_file is not None and not path.reached:
-        output.violations.append(violation(system, path))
 
 
 def show_report(output: Output, report: Report, *, subject: str | None = None) -> Verdict:
@@ -41,6 +39,8 @@ def write_path(output: Output, system: System, path: Path, saved: SavedPath) -> 
     if (name := output.paths.save) is not None:
         output.write("--save", name, saved.text())
         _print_line(output, f"Saved: model-check replay {name} walks this path again.")
+    if output.sarif_file is not None and path.broken and not path.reached:
+        output.violations.append(violation(system, path))
     if output.paths.html is not None:
         draw(output, story(*picture_of(system, path)))
     if (name := output.paths.pytest) is not None:
