@@ -94,7 +94,7 @@ class Tables:
         self._fresh: list[tuple[int, int]] = []  # pairs that aren't in the step table yet
         self.broken_pairs = dict[tuple[int, int], list[tuple[str, str]]]()  # what a pair breaks: property and detail
         self.initial = [self.local_id(local) for local in system.initial]
-        for message in system.flight:
+        for message in system.flight:  # a layout has room for the ids that there are when it is made
             self.message_id(message)
         with_ends = kind(system).in_rounds and system.network.round_end is not None
         self.round_ends = np.array([self.message_id(RoundEnd(i)) for i in range(n)] if with_ends else [], np.int64)
