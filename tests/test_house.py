@@ -34,6 +34,7 @@ FOLDERS: dict[str, set[str]] = {
     "api": TELLING,
     "conformance": TELLING,
     "history": TELLING,
+    "learn": TELLING,
     "proofs": TELLING,
     "raft": A_PROTOCOL,
     "bft": A_PROTOCOL,

@@ -11,6 +11,7 @@ import typer
 
 import quorate_check.cli.explain
 import quorate_check.cli.explore
+import quorate_check.cli.learn
 import quorate_check.cli.liveness
 import quorate_check.cli.outside
 import quorate_check.cli.prove
