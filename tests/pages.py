@@ -17,6 +17,7 @@ from pathlib import Path
 BLOCK = re.compile(r"^```(python|diff|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LEFT_OUT = "..."
 MODEL_CHECK = [sys.executable, "-c", "import sys; from quorate_check.cli import main; sys.exit(main())"]
+QUORATE = [sys.executable, "-c", "import sys; from quorate.cli import main; sys.exit(main())"]
 PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
 MINUTES = 5
 
@@ -85,7 +86,7 @@ def environment() -> dict[str, str]:
 
 def _run(command: str, folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     program, *arguments = shlex.split(command)
-    before = {"pytest": PYTEST, "model-check": MODEL_CHECK}[program]
+    before = {"pytest": PYTEST, "model-check": MODEL_CHECK, "quorate": QUORATE}[program]
     done = subprocess.run(
         [*before, *arguments],
         cwd=folder,

@@ -117,7 +117,7 @@ def test_a_story_must_break_its_promise_with_the_bug_and_only_with_it(
 def test_every_story_is_of_a_bug_and_a_page_shows_it() -> None:
     """The pages are run, so a story that is shown is true (tests/test_pages.py)."""
     names = {bug.story: bug.id for bug in bugs(MUTANTS)}
-    pages = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").rglob("*.md"))
     for file in (MUTANTS / "stories").iterdir():
         assert isinstance(parse(file.read_text(encoding="utf-8")), Script)
         assert f"$ model-check mutants --story {names[file]}\n" in pages
