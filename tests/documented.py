@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "learn").glob("*.md")])
 _COMMAND = re.compile(r"^ {4}(?:\$ )?(?:\S*/bin/)?((?:quorate|model-check|redis-cli) .*)$")
 
 
