@@ -84,8 +84,8 @@ RAFT = Chapter(
             ("ladder --rung 4",),
             Form.PROMISE,
             broken_promise,
-            "The leader counts the liar, and commits an entry that only itself holds. Another server leads a later term, with "
-            "the vote of the liar, and has never heard of the entry.",
+            "The leader counts the liar, and commits an entry that only itself holds. Another server leads a later "
+            "term, with the vote of the liar, and has never heard of the entry.",
             PAPER,
         ),
         Task(
