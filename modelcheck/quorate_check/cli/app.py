@@ -31,6 +31,7 @@ from quorate_check.cli.default import run_default_check
 from quorate_check.cli.generals import InstanceOptions, MethodName
 from quorate_check.cli.generals import generals as examine_generals
 from quorate_check.cli.history import HELP as HISTORY_HELP
+from quorate_check.cli.history import SearchLimitOption, SvgOption
 from quorate_check.cli.history import history as judge_history
 from quorate_check.cli.junit import suite_of_replay, suite_of_walks
 from quorate_check.cli.ladder import ladder as climb_ladder
@@ -60,7 +61,7 @@ from quorate_check.cli.running import COMPILING, Search, interruptible
 from quorate_check.cli.spec import cover, list_names, show_texts
 from quorate_check.cli.spec_options import spec_bounds
 from quorate_check.cli.system import SystemOption, unreduced
-from quorate_check.cli.trace import trace as check_traces
+from quorate_check.cli.trace import FollowOption, check_traces
 from quorate_check.cli.traitor import PromiseOption, QuorumOption, TraitorOption, with_traitor
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.core.verdict import Verdict
@@ -287,23 +288,20 @@ def generals(
 def trace(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder with traces of quorate serve, as *.ndjson.")],
     *,
+    follow: FollowOption = False,
     output: Output,
 ) -> int:
     """Check that the specification explains the traces of a cluster. It must explain each step of each server."""
-    return STATUS[check_traces(output, folder)]
+    return STATUS[check_traces(output, folder, follow=follow)]
 
 
 @app.command(help=HISTORY_HELP, epilog="Example: model-check history history.ndjson --svg broken.svg")
 def history(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="One operation a line, as JSON.")],
     *,
-    limit: Annotated[
-        float, typer.Option("--limit", min=0, metavar="SECONDS", help="The time limit of the search.")
-    ] = 300,
+    limit: SearchLimitOption = 300,
     memory: Annotated[float, typer.Option("--memory", min=0, metavar="GIB", help="The most memory.")] = 4,
-    svg: Annotated[
-        str | None, typer.Option("--svg", metavar="FILE", help="Draw the operations that can't be ordered, if any.")
-    ] = None,
+    svg: SvgOption = None,
     html: Annotated[
         str | None, typer.Option("--html", metavar="FILE", help="Draw them as a page, with the verdict and its reason.")
     ] = None,

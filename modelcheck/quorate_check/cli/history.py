@@ -2,6 +2,9 @@
 
 import math
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from quorate_check.cli.junit import WIDTH, status_of
 from quorate_check.cli.output import Output, probe
@@ -35,6 +38,12 @@ Operations are get, set (NX, XX, IFEQ, GET), getset, strlen, append, incr, decr,
 mset, setnx, msetnx, getdel, getrange, substr, type, unlink, touch, dbsize, keys and scan, with the words of the Redis
 command.
 """
+SearchLimitOption = Annotated[
+    float, typer.Option("--limit", min=0, metavar="SECONDS", help="The time limit of the search.")
+]
+SvgOption = Annotated[
+    str | None, typer.Option("--svg", metavar="FILE", help="Draw the operations that can't be ordered, if any.")
+]
 
 
 def history(output: Output, file: Path, limit_s: float, memory_gib: float, svg_file: str | None) -> Verdict:

@@ -1,16 +1,24 @@
 """`model-check trace`: checks the trace of a cluster, line by line, against the specification."""
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from quorate_check.cli.junit import status_of
 from quorate_check.cli.output import Output
 from quorate_check.cli.progress import Display
 from quorate_check.cli.running import interruptible
+from quorate_check.cli.trace_follow import follow_traces
 from quorate_check.core.verdict import Verdict
 from quorate_check.raft.traces.check import TraceCheck, TraceProgress
 from quorate_check.raft.traces.findings import SENTENCES
 from quorate_check.raft.traces.report import as_dict, conclusion_of, print_traces, verdict_of, verdict_on
 from quorate_check.tell.junit import Case, Suite
+
+FollowOption = Annotated[
+    bool, typer.Option("--follow", help="Judge the traces while they grow, and print a line of JSON for each step.")
+]
 
 
 def progress_line(p: TraceProgress) -> str:
@@ -19,8 +27,13 @@ def progress_line(p: TraceProgress) -> str:
     return f"{share:.0%} read, {p.lines:,} lines judged, {p.seconds:.0f} s"
 
 
-def trace(output: Output, folder: Path) -> Verdict:
-    """Judge the traces in `folder` and report it; raise UnusableSystemError if they are no traces of one cluster."""
+def check_traces(output: Output, folder: Path, *, follow: bool) -> Verdict:
+    """Judge the traces in `folder`, with `follow` while they grow, and report it.
+
+    Raises UnusableSystemError if they are no traces of one cluster.
+    """
+    if follow:
+        return follow_traces(output, folder)
     check = TraceCheck(folder)
     with (
         interruptible(output.progress) as stop,

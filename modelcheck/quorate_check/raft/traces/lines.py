@@ -68,12 +68,13 @@ class Replay:
     def lines(self) -> Iterator[LineEffects]:
         """Yield the effects of each line, up to one with a violation, as if no disk ever stalled."""
         for located in self.file.lines():
-            effects = self._effects(located)
+            effects = self.effects(located)
             yield effects
             if effects.violation is not None:
                 return
 
-    def _effects(self, located: LocatedLine) -> LineEffects:
+    def effects(self, located: LocatedLine) -> LineEffects:
+        """Return the effects of the next line of the trace."""
         place = located.place
         assert not isinstance(located.line, PartLine), "TraceFile.lines joins the parts"
         try:
@@ -89,6 +90,12 @@ class Replay:
                     return self._durable_effects(number, place)
         except RuleViolationError as error:
             return replace(self._line(place), event=located.event, violation=error)
+
+    def forget(self, entries: int) -> None:
+        """Forget confirmations of writes that end more than so many entries before the log: they were delivered."""
+        last = self._server.state.log.last_index
+        confirmed = self._disk.confirmed
+        self._disk.confirmed = {each for each in confirmed if each.index > last - entries}
 
     def _line(self, place: Place) -> LineEffects:
         """Return the line that has no effect but on the server and its disk."""

@@ -79,6 +79,7 @@ class TraceFile:
     parts: tuple[TracePart, ...]
     bytes_read: int = 0
     cut_off: int = 0
+    _damage: Place | None = field(default=None, init=False)  # the line that broke off, if the next is the one after it
     _step: int = field(default=0, init=False)
     _checkpoint_due: PartLine | None = field(default=None, init=False)  # of this part, on the next line
 
@@ -104,21 +105,27 @@ class TraceFile:
 
     def lines(self) -> Iterator[LocatedLine]:
         """Yield the lines to judge, in order; raise UnusableSystemError at one that no server writes there."""
-        damage: Place | None = None
         for located in self._decoded():
-            if isinstance(located, Place):
-                damage = damage or located
-                self.cut_off += 1
-                continue
-            is_start = isinstance(located.line, BootLine) or (
-                isinstance(located.line, PartLine) and located.line.after_step is None
-            )
-            if damage is not None and not is_start:
-                raise UnusableSystemError(f"{damage}: the line is damaged, and its process went on after it")
-            damage = None
-            self._check(located)
-            if self._is_of_the_run(located):
-                yield located
+            if (line := self.accept(located)) is not None:
+                yield line
+
+    def accept(self, located: LocatedLine | Place) -> LocatedLine | None:
+        """Take the next line, or the place of one that breaks off; return the line if it is to be judged.
+
+        Raises UnusableSystemError at a line that no server writes there.
+        """
+        if isinstance(located, Place):
+            self._damage = self._damage or located
+            self.cut_off += 1
+            return None
+        is_start = isinstance(located.line, BootLine) or (
+            isinstance(located.line, PartLine) and located.line.after_step is None
+        )
+        if self._damage is not None and not is_start:
+            raise UnusableSystemError(f"{self._damage}: the line is damaged, and its process went on after it")
+        self._damage = None
+        self._check(located)
+        return located if self._is_of_the_run(located) else None
 
     def _is_of_the_run(self, located: LocatedLine) -> bool:
         """Whether a line is to be judged; a checkpoint is if the parts before it are gone."""
@@ -232,7 +239,7 @@ def trace_files(folder: Path) -> tuple[TraceFile, ...]:
                 f"{path}: the trace has a gap after this file: its disk couldn't be written, and the node went on; "
                 "what was done since can't be judged"
             )
-    parts = [part for path in paths if (part := _open(path)) is not None]
+    parts = [part for path in paths if (part := open_part(path)) is not None]
     if not parts:
         raise UnusableSystemError(f"{folder}: there is no trace in it (*{SUFFIX}, written by quorate serve --trace)")
     parts.sort(key=lambda part: (part.node, part.number))
@@ -253,7 +260,7 @@ def _two_clusters(one: TracePart, other: TracePart) -> UnusableSystemError:
     )
 
 
-def _open(path: Path) -> TracePart | None:
+def open_part(path: Path) -> TracePart | None:
     """Return the part at `path`, None if the file is empty: its process was killed before it wrote."""
     try:
         with path.open("rb") as file:

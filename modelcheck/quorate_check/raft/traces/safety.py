@@ -96,6 +96,23 @@ class Safety:
         entry, _ = self.applied.get(index, (None, None))
         return entry
 
+    def forget(self, index: int, terms: int) -> None:
+        """Forget the entries, applied entries and snapshots before `index`, and all but the latest `terms` terms.
+
+        What is forgotten isn't compared with what comes later, except for the last commitment.
+        """
+        self.entries = {key: entry for key, entry in self.entries.items() if key[0] >= index}
+        self.applied = {at: entry for at, entry in self.applied.items() if at >= index}
+        self.snapshots = {at: snapshot for at, snapshot in self.snapshots.items() if at >= index}
+        old = sorted({*self.elections, *self.commitments})[:-terms]
+        last = max(
+            (term for term in old if term in self.commitments), key=lambda t: self.commitments[t].index, default=0
+        )
+        for term in old:
+            self.elections.pop(term, None)
+            if term != last:
+                self.commitments.pop(term, None)
+
     def finish(self) -> None:
         """Judge LeaderCompleteness, which needs the whole run."""
         last: Commitment | None = None

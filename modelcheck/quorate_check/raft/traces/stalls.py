@@ -9,10 +9,36 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from quorate_check.raft.traces.lines import LineEffects
 from quorate_check.raft.traces.server import Crash
+
+
+@dataclass
+class Stalls:
+    """The lines of a trace for which it isn't decided yet whether the disk has stalled."""
+
+    _undecided: deque[LineEffects] = field(default_factory=deque)
+
+    @property
+    def undecided(self) -> int:
+        """How many lines these are."""
+        return len(self._undecided)
+
+    def add(self, line: LineEffects) -> Iterator[LineEffects]:
+        """Add the next line; yield the lines that are decided now, with servers whose disks have stalled or not."""
+        if line.crash is not None:
+            yield from (_before_crash(each, line.crash) for each in self._undecided)
+            self._undecided.clear()
+        self._undecided.append(line)
+        while self._undecided and (line.oldest_waiting is None or self._undecided[0].steps < line.oldest_waiting):
+            yield self._undecided.popleft()
+
+    def rest(self) -> Iterator[LineEffects]:
+        """Yield the lines that aren't decided, as if no disk stalled: the trace ends here."""
+        while self._undecided:
+            yield self._undecided.popleft()
 
 
 def with_stalls(lines: Iterator[LineEffects]) -> Iterator[LineEffects]:
@@ -20,15 +46,10 @@ def with_stalls(lines: Iterator[LineEffects]) -> Iterator[LineEffects]:
 
     Where the trace ends before a write is durable or lost, the disk doesn't stall.
     """
-    undecided: deque[LineEffects] = deque()
+    stalls = Stalls()
     for line in lines:
-        if line.crash is not None:
-            yield from (_before_crash(each, line.crash) for each in undecided)
-            undecided.clear()
-        undecided.append(line)
-        while undecided and (line.oldest_waiting is None or undecided[0].steps < line.oldest_waiting):
-            yield undecided.popleft()
-    yield from undecided
+        yield from stalls.add(line)
+    yield from stalls.rest()
 
 
 def _before_crash(line: LineEffects, crash: Crash) -> LineEffects:

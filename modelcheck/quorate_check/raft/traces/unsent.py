@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import msgspec
 
@@ -37,6 +38,14 @@ class Departures:
             self.left.setdefault(message, line.place)
             self.waiting.pop(message, None)
 
+    def forget(self, most: int) -> int:
+        """Forget all but the latest `most` messages of each kind; return how many that have left are forgotten."""
+        count = max(0, len(self.left) - most)
+        for messages in (self.left, self.waiting, self.withheld):
+            for message in list(islice(messages, max(0, len(messages) - most))):
+                del messages[message]
+        return count
+
 
 def receipt_violation(members: Sequence[TracedMember], departures: Departures) -> RuleViolationError:
     """Return the violation when no member can go on, each waiting for a message; reads the rest of their traces.
@@ -61,11 +70,11 @@ def receipt_violation(members: Sequence[TracedMember], departures: Departures) -
         elif message.source in {member.file.node for member in members}:
             what = "was never sent"
         else:
-            raise UnusableSystemError(f"there is no trace of node {message.source}, which sent {_text(message)}")
-        return RuleViolationError(TraceRule.SENT, place, f"{_text(message)} {what}")
+            raise UnusableSystemError(f"there is no trace of node {message.source}, which sent {text_of(message)}")
+        return RuleViolationError(TraceRule.SENT, place, f"{text_of(message)} {what}")
     for place, message in blocked:
         if message in departures.left:
-            what = f"{_text(message)} left only at {departures.left[message]}, which comes after this"
+            what = f"{text_of(message)} left only at {departures.left[message]}, which comes after this"
             return RuleViolationError(TraceRule.SENT, place, what)
     return next(iter(violations.values()))
 
@@ -82,5 +91,6 @@ def _add_rest(members: Sequence[TracedMember], departures: Departures) -> dict[N
     return violations
 
 
-def _text(message: Message) -> str:
+def text_of(message: Message) -> str:
+    """Return a message as text: its name and its fields."""
     return message_text(msgspec.to_builtins(outline(message)))
