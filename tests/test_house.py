@@ -52,7 +52,7 @@ OUTSIDE = {
     "store": {"msgspec", "hiredis"},
     "client": {"hiredis"},
     "node": {"prometheus_client"},
-    "cli": {"typer", "rich"},
+    "cli": {"typer", "rich", "starlette"},
     "generals": {"nacl"},
     "runtime": {"msgspec", "nacl"},
     "membership": {"msgspec"},

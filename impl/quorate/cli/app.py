@@ -21,6 +21,7 @@ from quorate.cli.membership import create as create_folders
 from quorate.cli.membership import replace as replace_storage
 from quorate.cli.options import configured
 from quorate.cli.output import discard_output, open_standard_streams
+from quorate.cli.page_options import OpenOption, WebOption, WebPortOption, page_options
 from quorate.cli.parameters import (
     DEFAULT_TIMEOUT_S,
     AddressesArgument,
@@ -171,9 +172,12 @@ def demo(
     seconds: Annotated[
         float | None, typer.Option("--seconds", min=0.0, help="How long to run.", show_default="Ctrl-C")
     ] = None,
+    web: WebOption = False,
+    web_port: WebPortOption = 0,
+    open_page: OpenOption = True,
 ) -> int:
     """Run a cluster on this machine, and show its nodes."""
-    return run_demo(Demo(data, port, seconds, protocol))
+    return run_demo(Demo(data, port, seconds, protocol, page_options(web_port, web=web, opens=open_page)))
 
 
 @app.command(epilog="Example: quorate status 127.0.0.1:7001 127.0.0.1:7002 127.0.0.1:7003")
@@ -264,8 +268,18 @@ def generals(
     port: Annotated[
         int, typer.Option("--port", min=1, max=65535, help="The first port; general i listens at this port + i.")
     ] = 7301,
+    web: Annotated[
+        bool,
+        typer.Option("--web", help="Show battles on a page instead, on which you say what the traitor tells whom."),
+    ] = False,
+    web_port: WebPortOption = 0,
+    open_page: OpenOption = True,
 ) -> int:
     """Run generals as processes that agree on an order. Exit status 1 if they don't."""
+    if (page := page_options(web_port, web=web, opens=open_page)) is not None:
+        from quorate.cli.generals_web.page import show  # noqa: PLC0415 - it needs the extra
+
+        return show(page)
     if story:
         return tell_story()
     order = Order.RETREAT if retreat else Order.ATTACK

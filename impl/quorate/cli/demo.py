@@ -3,18 +3,20 @@
 import asyncio
 import signal
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from quorate.cli.access import DEMO_NODES_OF_BFT, Access
+from quorate.cli.access import DEMO_HOST, DEMO_NODES_OF_BFT, Access
 from quorate.cli.demo_cluster import CLUSTER, HELP, KEYS, Cluster, changes_by_keys
 from quorate.cli.demo_process import Process
 from quorate.cli.demo_view import view_on
+from quorate.cli.demo_wires import Wires
 from quorate.cli.errors import DONE, CommandFailedError
 from quorate.cli.keys import put_keys
 from quorate.cli.output import console
+from quorate.cli.page_options import PageOptions
 from quorate.cli.table import Row
 from quorate.node.config_values import Protocol
 from quorate.runtime.addresses import show_address
@@ -27,12 +29,16 @@ START_PATIENCE_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """The options: the data's folder (a temporary one if None), the first port, how long to run, and the protocol."""
+    """The options: the data's folder (a temporary one if None), the first port, how long to run, and the protocol.
+
+    `page` is how to show a page, None for none.
+    """
 
     data: Path | None
     port: int
     seconds: float | None
     protocol: Protocol
+    page: PageOptions | None = None
 
 
 def demo(options: Demo) -> int:
@@ -68,16 +74,51 @@ async def _demo(options: Demo, folder: Path) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, end.set)
-    cluster = Cluster(folder, options.port, options.protocol)
+    traces = wires = None
+    if options.page is not None:
+        traces, wires = _trace_folder(folder) if options.protocol is Protocol.RAFT else None, Wires(DEMO_HOST)
+    cluster = Cluster(folder, options.port, options.protocol, traces, wires)
     try:
         await cluster.start()
-        await _show(cluster, options.seconds, end)
+        async with _page(options.page, cluster, traces, end) as show_on_page:
+            await _show(cluster, options.seconds, end, show_on_page)
     finally:
         await cluster.stop()
     return DONE
 
 
-async def _show(cluster: Cluster, seconds: float | None, end: asyncio.Event) -> None:
+def _trace_folder(folder: Path) -> Path:
+    """Return an empty folder for traces: those of an earlier demo would be judged again, and are removed."""
+    traces = folder / "traces"
+    try:
+        traces.mkdir(exist_ok=True)
+        for file in traces.glob("*.ndjson"):
+            file.unlink()
+    except OSError as error:
+        raise CommandFailedError(f"--data: {traces} can't be emptied: {error.strerror}") from error
+    return traces
+
+
+@asynccontextmanager
+async def _page(
+    options: PageOptions | None, cluster: Cluster, traces: Path | None, end: asyncio.Event
+) -> AsyncIterator[Callable[[list[Row]], None]]:
+    """Serve a page, if one is wanted; what this yields shows the nodes' INFO on it."""
+    if options is None:
+        yield lambda _: None
+        return
+    # The page needs an extra, which the view on the terminal doesn't.
+    from quorate.cli.demo_web.page import served  # noqa: PLC0415
+    from quorate.cli.demo_web.watch import Watch  # noqa: PLC0415
+
+    watch = Watch(cluster, traces)
+    async with served(watch, options, end):
+        yield watch.take_rows
+
+
+async def _show(
+    cluster: Cluster, seconds: float | None, end: asyncio.Event, show_on_page: Callable[[list[Row]], None]
+) -> None:
     screen = console()
     rows = await _wait_for_all(cluster, end)
     if end.is_set():
@@ -86,12 +127,13 @@ async def _show(cluster: Cluster, seconds: float | None, end: asyncio.Event) -> 
     if seconds is not None:
         asyncio.get_running_loop().call_later(seconds, end.set)
     with view_on(screen) as view, changes_by_keys(cluster, lambda text: screen.print(text, soft_wrap=True)):
-        view.show(rows)
         while not end.is_set():
+            view.show(rows)
+            show_on_page(rows)
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_INTERVAL_S):
                     await end.wait()
-            view.show(await _poll(cluster))
+            rows = await _poll(cluster)
 
 
 def _welcome(cluster: Cluster) -> str:

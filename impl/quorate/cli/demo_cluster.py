@@ -12,6 +12,7 @@ from typing import Any, Final
 from quorate.cli.access import DEMO_HOST as HOST
 from quorate.cli.access import DEMO_NODES, DEMO_NODES_OF_BFT, Access
 from quorate.cli.demo_process import Process
+from quorate.cli.demo_wires import Wires
 from quorate.cli.errors import CommandFailedError
 from quorate.cli.members import request
 from quorate.node.config_values import Protocol
@@ -23,28 +24,42 @@ KEYS: Final = "keys"
 HELP: Final = "Type + and Enter for one node more, - and Enter for one less.\n"
 CHANGE_PATIENCE_S: Final = 20.0
 PAUSE_S: Final = 0.1
+TRACE_BYTES: Final = 8 << 20
+TRACE_PARTS: Final = 4
+SNAPSHOT_BYTES: Final = 1 << 20
 _GONE: Final = ".removed"  # behind the name of the configuration of a node that was removed
 
 
 class Cluster:
     """The processes of a demo in a folder, which is used again by a later demo; the first ports are the founders'."""
 
-    def __init__(self, folder: Path, port: int, protocol: Protocol) -> None:
-        """Write the configurations of the founders, unless an earlier demo did."""
+    def __init__(
+        self, folder: Path, port: int, protocol: Protocol, traces: Path | None = None, wires: Wires | None = None
+    ) -> None:
+        """Write the configurations of the founders.
+
+        Nodes write traces to the folder `traces`, if given, and the founders connect through `wires`, if given. Once
+        the members are others than the founders, `has_changed` is true.
+        """
         self.folder = folder
+        self.wires = wires
+        self._traces = traces
         self.can_change = protocol is Protocol.RAFT
         self._port = port
         self._protocol = protocol
         self._founders = DEMO_NODES if self.can_change else DEMO_NODES_OF_BFT
         numbers = [number for number in self._founders if not self._was_removed(number)]
-        self.processes = [Process(number, self._address(number), folder) for number in numbers]
+        self.processes = [self._process(number) for number in numbers]
         for process in self.processes:
             self._configure(process)
-        self.processes += [Process(number, self._address(number), folder) for number in self._joined()]
+        self.processes += [self._process(number) for number in self._joined()]
+        self.has_changed = set(self._founders) != {process.number for process in self.processes}
         self._running: list[Process] = []
 
     async def start(self) -> None:
         """Start all processes."""
+        if self.wires is not None:
+            await self.wires.start()
         for process in self.processes:
             await process.start()
             self._running.append(process)
@@ -54,14 +69,28 @@ class Cluster:
         for process in self._running:
             process.ask_to_end()
         await asyncio.gather(*(process.wait() for process in self._running))
+        if self.wires is not None:
+            self.wires.close()
+
+    def process(self, number: int) -> Process:
+        """Return a node; raises CommandFailedError if there is none with this number."""
+        for process in self.processes:
+            if process.number == number:
+                return process
+        raise CommandFailedError(f"there is no node {number}")
+
+    def trace(self, number: int) -> Path | None:
+        """Return the file to which a node writes its trace, None if it writes none."""
+        return None if self._traces is None else self._traces / f"node{number}.ndjson"
 
     async def grow(self) -> str:
         """Start a node, and make it a voter; return what has happened."""
         number = 1 + max([*self._founders, *self._numbers("node*.toml*")])
         if (port := self._address(number)[1]) > HIGHEST_PORT:
             raise CommandFailedError(f"there is no port {port} for another node: choose a lower --port")
-        process = Process(number, self._address(number), self.folder)
+        process = self._process(number)
         process.configure({"cluster": CLUSTER, "join": show_address(self._some_address())})
+        self.has_changed = True
         await process.start()
         self._running.append(process)
         self.processes = [*self.processes, process]
@@ -81,11 +110,16 @@ class Cluster:
 
     async def shrink(self) -> str:
         """Remove the latest node, and end it; return what has happened."""
+        return await self.remove(self.processes[-1].number)
+
+    async def remove(self, number: int) -> str:
+        """Remove a node, and end it; return what has happened."""
         if len(self.processes) == 1:
             raise CommandFailedError("the last node can't be removed")
-        *others, process = self.processes
+        process = self.process(number)
         await request(self._access(*self.processes), None, CHANGE_PATIENCE_S, "REMOVE", str(process.number))
-        self.processes = others
+        self.has_changed = True
+        self.processes = [each for each in self.processes if each is not process]
         process.configuration.rename(process.configuration.with_name(f"{process.configuration.name}{_GONE}"))
         process.ask_to_end()
         return f"node {process.number} is removed"
@@ -95,8 +129,20 @@ class Cluster:
         if self._protocol is Protocol.BFT:
             secret = secret_path(Path(KEYS), process.number)
             values |= {"secret-key": str(secret), "public-keys": str(Path(KEYS, PUBLIC_NAME))}
-        first = self._port + len(DEMO_NODES_OF_BFT) - 1
-        process.configure(values, {number: (HOST, first + number) for number in self._founders})
+        first, me = self._port + len(DEMO_NODES_OF_BFT) - 1, process.number
+        peers = {number: (HOST, first + number) for number in self._founders}
+        if self.wires is not None:
+            peers |= {number: self.wires.add(me, number, at) for number, at in peers.items() if number != me}
+        process.configure(values, peers)
+
+    def _process(self, number: int) -> Process:
+        trace = self.trace(number)
+        if trace is None:
+            return Process(number, self._address(number), self.folder)
+        # The trace of a start has the whole log, so the log is kept short.
+        limits = {"trace-bytes": TRACE_BYTES, "trace-parts": TRACE_PARTS, "snapshot-bytes": SNAPSHOT_BYTES}
+        options = ["--trace", str(trace), *(f"--{key}={value}" for key, value in limits.items())]
+        return Process(number, self._address(number), self.folder, options)
 
     def _address(self, number: int) -> Address:
         """Where a node serves clients; the founders' ports for each other come between."""

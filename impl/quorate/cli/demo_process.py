@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,13 +16,14 @@ STOP_PATIENCE_S = 10.0
 class Process:
     """One node as a process; its configuration and its log are files beside its data."""
 
-    def __init__(self, number: int, address: Address, folder: Path) -> None:
-        """Describe a node that serves clients at `address`; `start` runs it."""
+    def __init__(self, number: int, address: Address, folder: Path, options: Sequence[str] = ()) -> None:
+        """Describe a node that serves clients at `address`; `start` runs it, with these options beside its file."""
         self.number = number
         self.address = address
+        self.is_paused = False
         self.log = folder / f"node{number}.log"
         self.configuration = folder / f"node{number}.toml"
-        self._command = [sys.executable, "-m", "quorate.cli", "serve", "--config", str(self.configuration)]
+        self._command = [sys.executable, "-m", "quorate.cli", "serve", "--config", str(self.configuration), *options]
 
     def configure(self, values: Mapping[str, str | int], peers: Mapping[int, Address] | None = None) -> None:
         """Write the configuration: these keys beside those that every node has, and the peers of a founder."""
@@ -34,6 +35,7 @@ class Process:
 
     async def start(self) -> None:
         """Start the node in a session of its own, so that Ctrl-C reaches only the demo, which then stops its nodes."""
+        self.is_paused = False
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -57,10 +59,30 @@ class Process:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return lines[-1] if lines else "its log is empty"
 
+    async def kill(self) -> None:
+        """Send SIGKILL, as `kill -9` does, and wait until the process has ended."""
+        self._signal(signal.SIGKILL)
+        await self.wait()
+
+    def pause(self) -> None:
+        """Send SIGSTOP: the process does nothing until `resume`."""
+        self._signal(signal.SIGSTOP)
+        self.is_paused = True
+
+    def resume(self) -> None:
+        """Send SIGCONT."""
+        self._signal(signal.SIGCONT)
+        self.is_paused = False
+
     def ask_to_end(self) -> None:
-        """Send SIGTERM, unless the process has ended."""
+        """Send SIGTERM, unless the process has ended; a paused process goes on and ends."""
+        self._signal(signal.SIGTERM)
+        if self.is_paused:
+            self.resume()
+
+    def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
-            self._process.terminate()
+            self._process.send_signal(number)
 
     async def wait(self) -> None:
         """Wait until the process has ended; kill it if that takes too long."""
