@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
@@ -104,19 +104,21 @@ def fight(war: War) -> int:
             screen.print(f"  round {number}: {source} tells him “{words}”")
         if report.general not in liars:
             screen.print(f"  he does: {'nothing' if report.decision is None else report.decision.name}")
-    violations = _violations(war, {r.general: r.decision for r in reports if r.general not in liars})
-    screen.print(" ".join(violations) or "All loyal generals do the same.")
-    return NEGATIVE if violations else DONE
+    broken = violations(war.protocol, {r.general: r.decision for r in reports if r.general not in liars})
+    screen.print(" ".join(broken) or "All loyal generals do the same.")
+    return NEGATIVE if broken else DONE
 
 
-def _violations(war: War, decisions: dict[int, Order | None]) -> list[str]:
-    commander = decisions.pop(COMMANDER, None) if war.protocol.has_commander else None
-    violations = []
-    if len(set(decisions.values())) > 1:
-        violations.append("IC1 is broken: the army splits.")
-    if commander is not None and any(decision is not commander for decision in decisions.values()):
-        violations.append("IC2 is broken: the commander is loyal, and not every loyal lieutenant obeys him.")
-    return violations
+def violations(protocol: Protocol, decisions: Mapping[int, Order | None]) -> list[str]:
+    """Return a sentence for each condition that the decisions of the loyal generals violate."""
+    commander = decisions.get(COMMANDER) if protocol.has_commander else None
+    lieutenants = [decision for i, decision in decisions.items() if i != COMMANDER or not protocol.has_commander]
+    result = []
+    if len(set(lieutenants)) > 1:
+        result.append("IC1 is broken: the army splits.")
+    if commander is not None and any(decision is not commander for decision in lieutenants):
+        result.append("IC2 is broken: the commander is loyal, and not every loyal lieutenant obeys him.")
+    return result
 
 
 async def _fight(war: War) -> list[Conduct]:
