@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -149,11 +150,13 @@ def test_a_wire_carries_bytes_until_it_is_cut() -> None:
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> TestClient:
+def client(tmp_path: Path) -> Iterator[TestClient]:
     """The page of a cluster none of whose nodes was started."""
-    cluster = Cluster(tmp_path, free_ports_in_a_row(10), Protocol.RAFT, None, Wires(HOST))
+    wires = Wires(HOST)
+    cluster = Cluster(tmp_path, free_ports_in_a_row(10), Protocol.RAFT, None, wires)
     local = page_of(Watch(cluster, None))
-    return TestClient(local.application, base_url=f"http://127.0.0.1/{local.token}/")
+    yield TestClient(local.application, base_url=f"http://127.0.0.1/{local.token}/")
+    wires.close()
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ class Wire:
         self.is_cut = False
         self._target = target
         self._socket = socket.create_server((host, 0))
+        self._server: asyncio.Server | None = None
         self._ends: list[asyncio.StreamWriter] = []
 
     @property
@@ -48,7 +49,9 @@ class Wire:
     def close(self) -> None:
         """End all connections, and accept no more."""
         self.cut()
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
+        self._socket.close()
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
