@@ -4,12 +4,14 @@ import asyncio
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from patience import PATIENCE_S
 from quorate.cli.demo_cluster import Cluster
 from quorate.cli.demo_web.feed import Feed
 from quorate.cli.demo_web.page import page_of
@@ -120,7 +122,11 @@ def test_a_wire_carries_bytes_until_it_is_cut() -> None:
             await writer.drain()
             await reader.read()
             writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+            closed.release()
 
+        closed = asyncio.Semaphore(0)
         server = await asyncio.start_server(echo, HOST, 0)
         wires = Wires(HOST)
         at = wires.add(1, 2, server.sockets[0].getsockname())
@@ -144,6 +150,9 @@ def test_a_wire_carries_bytes_until_it_is_cut() -> None:
         answers.append(await ask())
         wires.close()
         server.close()
+        async with asyncio.timeout(PATIENCE_S):
+            for _ in range(2):  # connections that reached the server
+                await closed.acquire()
         return answers
 
     assert asyncio.run(use()) == [b"hello\n", b"", b"hello\n"]
