@@ -192,6 +192,19 @@ def test_a_diagram_fits_the_width_and_loses_nothing(width: int) -> None:
         assert said in words
 
 
+def test_long_names_are_wrapped_and_stay_apart() -> None:
+    """Each in its own column, whole."""
+    names = tuple(f"votes of view number {n} of the members" for n in (1, 2, 3))
+    picture = replace(story(PASSING, Path(behaviour.start(PASSING), (), "")), names=names)
+    lines = list(diagram_lines(picture, 60))
+    begins = [lines[0].index("votes"), *(m.start() for m in re.finditer("votes", lines[0]))][1:]
+    assert len(begins) == 3
+    for name, first, last in zip(names, begins, (*begins[1:], None), strict=True):
+        cells = [line[first:last] for line in lines]
+        assert " ".join(" ".join(cells).split()).startswith(name)
+        assert all(cell.endswith(" ") for cell in cells if last is not None)
+
+
 def test_a_console_that_is_too_narrow_for_columns_gets_the_steps_in_words() -> None:
     """And so does whoever asks for details, after the diagram."""
     path = walked(PASSING, GO, (MoveKind.DELIVER, 2, Token(0, 2)))

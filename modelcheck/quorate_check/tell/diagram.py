@@ -133,7 +133,7 @@ class _Drawing:
 
     def lines(self) -> Iterator[str]:
         """Yield the rows of the head, of every step, and of the messages in flight at the end."""
-        yield self._row(dict(enumerate(self.story.names)), bare=True)
+        yield from self._texts(dict(enumerate(self.story.names)), bare=True)
         badges = {i: column.badge for i, column in enumerate(self.story.begin) if column.badge}
         yield from self._texts(badges, bare=True)
         yield from self._texts({i: boxes_text(c.boxes, self.glyphs) for i, c in enumerate(self.story.begin) if c.boxes})
