@@ -137,6 +137,7 @@ def _of_trace(node: TracedNode) -> dict[str, Any]:
     return {
         "boots": node.boots,
         "role": state.get("role", "follower"),
+        "period": "term",
         "term": state.get("current_term", 0),
         "leader": state.get("leader_id"),
         "vote": state.get("voted_for"),
@@ -149,11 +150,12 @@ def _of_trace(node: TracedNode) -> dict[str, Any]:
 
 def _of_info(info: Mapping[str, str]) -> dict[str, Any]:
     if not info:
-        return {"boots": 0, "role": "?", "term": "?", "leader": None, "vote": None, "log": []}
+        return {"boots": 0, "role": "?", "period": "view", "term": "?", "leader": None, "vote": None, "log": []}
     values = cells(info)
     return {
         "boots": 0,
         "role": role_of(info),
+        "period": "view",  # only nodes of BFT have no trace
         "term": values["term"],
         "leader": values["leader"],
         "vote": None,

@@ -41,7 +41,7 @@ const handlers = {
 function summarize() {
   const leaders = nodes.filter((node) => stateOf(node) === "leader");
   const latest = leaders.reduce((best, node) => (best && best.term >= node.term ? best : node), null);
-  const text = latest ? `Node ${latest.number} leads in term ${latest.term}.` : "No node leads: an election follows.";
+  const text = latest ? `Node ${latest.number} leads in ${latest.period} ${latest.term}.` : "No node leads: an election follows.";
   setText(byId("summary"), text);
 }
 

@@ -38,7 +38,7 @@ function update(card, node, last, pairs) {
   const evidence = node.evidence && node.evidence !== "0" ? `, has evidence against ${node.evidence}` : "";
   setText(
     card.querySelector(".indexes"),
-    `term ${node.term}${vote} · commit index ${node.commit ?? "?"} · applied ${node.applied ?? "?"}` +
+    `${node.period} ${node.term}${vote} · commit index ${node.commit ?? "?"} · applied ${node.applied ?? "?"}` +
       `${node.last === undefined ? "" : ` · log to ${node.last}`} · process ${node.pid}${evidence}`,
   );
   setAction(card.querySelector(".life"), isDead ? "start" : "kill", isDead ? "Start again" : "Kill -9", node);

@@ -29,7 +29,7 @@ export function showNodes(nodes) {
   for (const node of nodes) {
     const group = places.get(node.number).group;
     setClass(group, `node ${stateOf(node)}`);
-    setText(group.querySelector(".role"), `${stateOf(node)}, term ${node.term}`);
+    setText(group.querySelector(".role"), `${stateOf(node)}, ${node.period} ${node.term}`);
   }
   const leader = nodes.find((node) => stateOf(node) === "leader");
   picture.setAttribute("aria-label", leader ? `Node ${leader.number} leads ${nodes.length} nodes` : "No node leads");
