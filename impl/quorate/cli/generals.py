@@ -4,6 +4,7 @@ import asyncio
 import json
 import secrets
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -105,7 +106,7 @@ def fight(war: War) -> int:
         if report.general not in liars:
             screen.print(f"  he does: {'nothing' if report.decision is None else report.decision.name}")
     broken = violations(war.protocol, {r.general: r.decision for r in reports if r.general not in liars})
-    screen.print(" ".join(broken) or "All loyal generals do the same.")
+    screen.print(textwrap.fill(" ".join(broken) or "All loyal generals do the same.", screen.width))
     return NEGATIVE if broken else DONE
 
 
@@ -194,7 +195,7 @@ generals and rounds it needs.""",
 def tell_story() -> int:
     """Tell the story of nine generals: four for ATTACK, four for RETREAT, and a traitor that agrees with both sides."""
     screen = console()
-    screen.print(" ".join(_BEGINNING.split()) + "\n")
+    screen.print(textwrap.fill(_BEGINNING, screen.width) + "\n")
     wishes = [Order.ATTACK] * 4 + [Order.RETREAT] * 4
     ninth, rules = len(wishes), Rules(Protocol.VOTE, 9, 1, 0)
     army = [step(enlist(rules, i, wish), RoundEnd()) for i, wish in enumerate(wishes)]
@@ -204,7 +205,7 @@ def tell_story() -> int:
         heard = [message for message in messages_sent if message.dest == general.id]
         screen.print("\n".join(_of_one(general, wishes[general.id], heard)))
     for paragraph in _END:
-        screen.print("\n" + " ".join(paragraph.split()))
+        screen.print("\n" + textwrap.fill(paragraph, screen.width))
     return DONE
 
 
