@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
+from quorate.cli.children import wait_or_kill
 from quorate.cli.errors import DONE, NEGATIVE, CommandFailedError
 from quorate.cli.output import console
 from quorate.generals import COMMANDER, General, Message, Order, Protocol, Receive, RoundEnd, Rules, enlist, step
@@ -165,13 +166,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     """End a process by closing its input; kill it if that takes too long."""
     assert process.stdin is not None
     process.stdin.close()
-    try:
-        async with asyncio.timeout(STOP_PATIENCE_S):
-            await process.wait()
-    except TimeoutError:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+    await wait_or_kill(process, STOP_PATIENCE_S)
 
 
 _BEGINNING = """\

@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from quorate.cli.children import wait_or_kill
+
 LONGEST_LINE: Final = 1 << 20  # bytes
 STOP_PATIENCE_S: Final = 5.0
 MISSING: Final = "the command model-check is not installed beside quorate, so nothing is judged"
@@ -33,13 +35,7 @@ async def stop(process: asyncio.subprocess.Process) -> None:
     """End a process of the checker."""
     with suppress(ProcessLookupError):
         process.terminate()
-    try:
-        async with asyncio.timeout(STOP_PATIENCE_S):
-            await process.wait()
-    except TimeoutError:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+    await wait_or_kill(process, STOP_PATIENCE_S)
 
 
 def decode(line: bytes) -> dict[str, Any] | None:
