@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import sys
 from collections.abc import Generator
 
 import pytest
@@ -24,6 +25,15 @@ def pytest_configure() -> None:
     os.environ.pop("COLUMNS", None)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_bytecode() -> None:
+    """Keep no bytecode of modules that tests write.
+
+    Python takes a module for unchanged that is as long as before and was written within the same second.
+    """
+    sys.dont_write_bytecode = True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -65,7 +65,7 @@ def run(arguments: list[str], *folders: Path) -> subprocess.CompletedProcess[str
     """Run Python with these folders to import from before any other."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders)), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     return subprocess.run(
-        [sys.executable, *arguments],
+        [sys.executable, "-B", *arguments],
         capture_output=True,
         text=True,
         timeout=PROGRAM_S,

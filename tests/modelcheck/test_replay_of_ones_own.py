@@ -42,7 +42,6 @@ def change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Change:
     name = f"replayed_{tmp_path.name}"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
     def put(text: str) -> None:
         Path(f"{name}.py").write_text(text, encoding="utf-8")
