@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from quorate_check.cli.trace import progress_line
 from quorate_check.core.verdict import Verdict
 from quorate_check.raft.traces.check import TraceCheck
 from quorate_check.raft.traces.findings import TraceRule
+from quorate_check.raft.traces.picture import STEPS
 from quorate_check.raft.traces.report import conclusion_of, verdict_of, verdict_on
 from traced_cluster import TracedCluster
 
@@ -46,14 +48,15 @@ from quorate_check.cli import main
 from quorate_check.cli.trace import progress_line
 from quorate_check.raft.traces.check import TraceCheck
 from quorate_check.raft.traces.findings import TraceRule
+from quorate_check.raft.traces.picture import STEPS
 from quorate_check.raft.traces.report import conclusion_of, verdict_of, verdict_on
 from quorate_check.core.verdict import Verdict
 from traced_cluster import TracedCluster
-folder, seed = sys.argv[1:]
+folder, seed, page = sys.argv[1:]
 cluster = TracedCluster(Path(folder), Config((1, 2, 3), no_op=True), int(seed))
 cluster.run(1500, batch=3)
 cluster.close()
-sys.exit(main(["trace", folder]))
+sys.exit(main(["trace", folder, "--html", page]))
 """
 
 
@@ -134,7 +137,7 @@ def test_a_cluster_with_a_wrong_core_is_told_from_the_specification(bug: str, tm
     traces.mkdir()
     roots = [mutated(tmp_path, bug).resolve(), ROOT / "modelcheck", ROOT / "spec", ROOT / "tests"]
     done = subprocess.run(
-        [sys.executable, "-c", RUN_AND_JUDGE, str(traces), str(seed)],
+        [sys.executable, "-c", RUN_AND_JUDGE, str(traces), str(seed), str(tmp_path / "page.html")],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, roots))},
         capture_output=True,
         text=True,
@@ -145,6 +148,54 @@ def test_a_cluster_with_a_wrong_core_is_told_from_the_specification(bug: str, tm
     assert "ConformsToSpecification is broken: no sequence of the specification's actions" in done.stdout
     (line,) = (text for text in done.stdout.splitlines() if text.startswith("Next would be"))
     assert line.startswith(f"Next would be {action}, whose guard")
+    page = tmp_path / "page.html"
+    steps = steps_of(page)
+    assert len(steps) == min(STEPS, int(re.search(r"after (\d+) steps", page.read_text(encoding="utf-8"))[1]))
+    assert [rule["name"] for rule in steps[-1]["rules"]] == ["no action"]
+    assert all(rule["name"] != "no action" for step in steps[:-1] for rule in step["rules"])
+
+
+def steps_of(page: Path) -> list[dict[str, Any]]:
+    """Return the steps that a page draws."""
+    _, _, rest = page.read_text(encoding="utf-8").partition('<script type="application/json" id="story">')
+    steps: list[dict[str, Any]] = json.loads(rest.partition("</script>")[0])["steps"]
+    return steps
+
+
+def test_the_last_steps_before_a_broken_rule_are_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each with its node, what it sent and the rules that explain it; last the line that breaks the rule."""
+    traces = tmp_path / "traces"
+    traces.mkdir()
+    cluster = TracedCluster(traces, Config((1, 2, 3)), seed=1)
+    cluster.elect(1)
+    cluster.nodes[3].crash()
+    cluster.nodes[1].handle(Propose((b"a",)))
+    cluster.nodes[1].handle(Receive(AppendEntriesReply(3, 1, 1, success=True, match_index=1)))
+    cluster.close()
+    page = tmp_path / "page.html"
+    assert main(["trace", str(traces), "--html", str(page)]) == 1
+    assert f"Drawn: {page} opens in any browser." in capsys.readouterr().out
+    steps = steps_of(page)
+    assert steps[0]["text"] == "s1: election timeout"
+    (restart,) = (step for step in steps if step["text"] == "s3: crash and restart")
+    assert (restart["node"], restart["change"]) == (2, "nothing changes")
+    request, refused = steps[-2:]
+    assert [rule["name"] for rule in request["rules"]] == ["ClientRequest", "AppendEntries"]
+    assert request["change"] == "log [t1 1 bytes]"
+    assert request["sent"] == [f"AppendEntries t1 [t1 1 bytes] to s{peer}" for peer in (2, 3)]
+    assert (refused["text"], refused["rules"]) == (
+        "s1 receives AppendEntriesReply(term 1, holds everything up to 1) from s3",
+        [],
+    )
+    assert "was never sent" in page.read_text(encoding="utf-8")
+
+
+def test_traces_that_hold_are_not_drawn(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """There is nothing to show."""
+    page = tmp_path / "page.html"
+    assert main(["trace", str(folder), "--html", str(page)]) == 0
+    assert f"--html {page}: not written" in capsys.readouterr().out
+    assert not page.exists()
 
 
 def edit(folder: Path, change: Callable[[list[str]], list[str]]) -> None:

@@ -284,7 +284,7 @@ def generals(
 
 
 @app.command(epilog="Example: model-check trace traces/")
-@path_output("save", "html", "pytest", "detail", "sarif")
+@path_output("save", "pytest", "detail", "sarif")
 def trace(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder with traces of quorate serve, as *.ndjson.")],
     *,

@@ -7,12 +7,14 @@ import typer
 
 from quorate_check.cli.junit import status_of
 from quorate_check.cli.output import Output
+from quorate_check.cli.paths import draw
 from quorate_check.cli.progress import Display
 from quorate_check.cli.running import interruptible
 from quorate_check.cli.trace_follow import follow_traces
 from quorate_check.core.verdict import Verdict
 from quorate_check.raft.traces.check import TraceCheck, TraceProgress
 from quorate_check.raft.traces.findings import SENTENCES
+from quorate_check.raft.traces.picture import LastLines
 from quorate_check.raft.traces.report import as_dict, conclusion_of, print_traces, verdict_of, verdict_on
 from quorate_check.tell.junit import Case, Suite
 
@@ -34,13 +36,16 @@ def check_traces(output: Output, folder: Path, *, follow: bool) -> Verdict:
     """
     if follow:
         return follow_traces(output, folder)
-    check = TraceCheck(folder)
+    last_lines = LastLines()
+    check = TraceCheck(folder, None if output.paths.html is None else last_lines.add)
     with (
         interruptible(output.progress) as stop,
         Display(output.progress, "trace", "reading", progress_line) as display,
     ):
         check.run(stop, display.report)
     print_traces(output.text, check)
+    if check.finding is not None and output.paths.html is not None:
+        draw(output, last_lines.story(check, check.finding))
     output.write_json(as_dict(check))
     output.write_junit([_suite(check)])
     return verdict_of(check)

@@ -89,7 +89,7 @@ class Lines:
 def follow_traces(output: Output, folder: Path) -> Verdict:
     """Judge the traces in `folder` until a rule is broken or the command is ended; traces may begin later."""
     if output.has_options:
-        raise UnusableSystemError("--follow prints lines of JSON: it takes neither --json nor --junit")
+        raise UnusableSystemError("--follow prints lines of JSON: it takes neither --json, --junit nor --html")
     lines = Lines()
     check = FollowedCheck(folder, lines.add_line)
 

@@ -73,7 +73,7 @@ class TraceCheck:
     The constructor and `run` raise UnusableSystemError if the files are not the traces of one cluster. `stopped` is why
     `run` ended early, None if it didn't. `observer` is called for every line, with its effects and the actions that
     explain its step (None if it has no step, or none explains it). With an observer the servers take turns, so that
-    lines of about the same time follow each other.
+    lines of about the same time follow each other. `refused` is the line of the finding if its step was never judged.
     """
 
     folder: Path
@@ -83,6 +83,7 @@ class TraceCheck:
     safety: Safety = field(default_factory=Safety)
     sequences: Counter[Sequence] = field(default_factory=Counter)
     finding: TraceFinding | None = None
+    refused: LineEffects | None = None
     stopped: str | None = None
     seconds: float = 0.0
     _departures: Departures = field(default_factory=Departures)
@@ -124,13 +125,18 @@ class TraceCheck:
                 while member.next_line is not None and self._may_go_on(member):
                     if (self.observer is not None or self.counts.lines % LINES_BETWEEN_REPORTS == 0) and pause():
                         return False
+                    if member.next_line.violation is not None:
+                        self.refused = member.next_line
                     self._judge(member.advance())
                     progress = True
                     if self.observer is not None:
                         break
             progress = progress or self._count_one_as_sent()
-        if any(member.next_line is not None for member in self.members):
-            raise receipt_violation(self.members, self._departures)
+        waiting = [member.next_line for member in self.members if member.next_line is not None]
+        if waiting:
+            error = receipt_violation(self.members, self._departures)
+            self.refused = next((line for line in waiting if line.place == error.finding.place), None)
+            raise error
         return True
 
     def _count_one_as_sent(self) -> bool:
