@@ -13,6 +13,7 @@ from quorate.raft import (
     AppendEntries,
     AppendEntriesReply,
     Config,
+    Configuration,
     ConfirmLeadership,
     Entry,
     InstallSnapshot,
@@ -204,6 +205,8 @@ def test_a_proposal_is_commands_of_bytes(commands: tuple[bytes, ...]) -> None:
         ("members", lambda: Config((2, 1))),
         ("members", lambda: Config((1, 1))),
         ("members", lambda: Config((-1, 1))),
+        ("learners", lambda: Config((1,), (1,))),
+        ("voters", lambda: Configuration((), outgoing=(1,))),
         ("members", lambda: Config((True,))),
         ("members", lambda: Config(("1",))),  # type: ignore[arg-type]  # that is the point
         ("max_entries", lambda: Config((1,), max_entries=0)),
@@ -215,10 +218,16 @@ def test_a_proposal_is_commands_of_bytes(commands: tuple[bytes, ...]) -> None:
         ("max_bytes", lambda: Config((1,), max_bytes=1.5)),  # type: ignore[arg-type]  # that is the point
     ],
 )
-def test_a_bad_configuration_names_its_field(field: str, make: Callable[[], Config]) -> None:
+def test_a_bad_configuration_names_its_field(field: str, make: Callable[[], Config | Configuration]) -> None:
     """ValueError, at construction."""
     with pytest.raises(ValueError, match=f"^{field}: "):
         make()
+
+
+def test_members_are_a_tuple() -> None:
+    """A list could be changed later."""
+    with pytest.raises(ValueError, match=r"^voters: a tuple of non-negative integers is needed, not \[1, 2\]$"):
+        Configuration([1, 2])  # type: ignore[arg-type]  # that is the point
 
 
 def test_a_member_may_be_called_0() -> None:

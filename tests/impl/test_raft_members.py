@@ -18,6 +18,7 @@ from quorate.raft import (
     Entry,
     HeartbeatTimeout,
     InstallSnapshot,
+    InstallSnapshotReply,
     Log,
     Message,
     NodeId,
@@ -119,6 +120,7 @@ def test_a_server_that_joins_has_no_members_until_its_leaders_log_names_some() -
     assert output.state.configuration.members == (1, 2, 3, 4)
     waiting = step(output.state, ElectionTimeout())
     assert (waiting.state, waiting.send_now) == (replace(output.state, leader_id=None), ()), "a learner doesn't stand"
+    assert step(waiting.state, ElectionTimeout()).state is waiting.state
 
 
 def test_a_learner_without_word_of_its_leader_helps_a_candidate() -> None:
@@ -131,6 +133,11 @@ def test_a_learner_without_word_of_its_leader_helps_a_candidate() -> None:
 
 
 # Who decides.
+
+
+def test_nobody_decides_where_nobody_votes() -> None:
+    """A server that joins knows no voters yet."""
+    assert not Configuration((), learners=(4,)).is_quorum({1, 2, 3, 4})
 
 
 def test_the_vote_of_a_learner_is_given_and_does_not_count() -> None:
@@ -252,6 +259,13 @@ def test_the_reply_of_who_is_no_member_changes_nothing() -> None:
     state = changed(settled(THREE), (1, 2))
     for success in (False, True):
         assert after(state, AppendEntriesReply(3, 1, 1, success=success, match_index=int(success))) == state
+    assert after(state, InstallSnapshotReply(3, 1, 1, match_index=1)) == state
+
+
+def test_a_leader_that_removes_itself_hears_of_snapshots_until_that_is_committed() -> None:
+    """It counts what its members acknowledge, and is none of them."""
+    state = changed(settled(THREE), (2, 3))
+    assert after(state, InstallSnapshotReply(2, 1, 1, match_index=2)).match_index_of(2) == 2
 
 
 REFUSALS: dict[str, tuple[Callable[[], State], tuple[NodeId, ...], tuple[NodeId, ...], str]] = {
@@ -320,6 +334,31 @@ def test_a_new_learner_has_not_caught_up_before_it_has_heard_anything() -> None:
         step(state, ChangeMembers((1, 2, 3, 4)))
 
 
+def test_a_new_leader_knows_of_no_learner_that_has_caught_up() -> None:
+    """Nor before its first election timeout ends: a voter that has nothing could stop the cluster for long."""
+    state = after(server(1, 1, log_with(None, None), WITH_LEARNER), ElectionTimeout())
+    state = acknowledged(after(state, RequestVoteReply(2, 1, 2, vote_granted=True)), 3, 2)
+    with pytest.raises(ChangeRefused, match="node 4 lags behind: it has 0 of 3 entries"):
+        step(state, ChangeMembers((1, 2, 3, 4)))
+    state = acknowledged(state, 3, 4)
+    assert step(state, ChangeMembers((1, 2, 3, 4))).state.configuration == Configuration((1, 2, 3, 4))
+
+
+def test_a_new_learner_has_to_know_that_it_is_one() -> None:
+    """It has caught up with the entry that made it a learner, not with the one before; nobody waits for nobody."""
+    state = acknowledged(acknowledged(changed(settled(THREE), (1, 2, 3), (4,)), 2, 2, 3), 1, 4)
+    with pytest.raises(ChangeRefused, match="node 4 lags behind: it has 1 of 2 entries"):
+        step(state, ChangeMembers((1, 2, 3, 4)))
+    state = changed(acknowledged(state, 2, 4), (1, 2, 3))
+    assert state.caught_up_index == 0 == settled(THREE).caught_up_index
+
+
+def test_a_change_has_the_addresses_that_came_with_it() -> None:
+    """The core keeps them, and knows nothing of what they mean."""
+    state = step(settled(THREE), ChangeMembers((1, 2), contacts=b"addresses")).state
+    assert state.configuration == Configuration((1, 2), contacts=b"addresses")
+
+
 # Alone.
 
 
@@ -328,6 +367,7 @@ def test_a_voter_that_is_alone_leads_when_its_disk_has_its_vote() -> None:
     output = step(server(1, 0, None, Config((1,), (2,), no_op=True)), ElectionTimeout())
     assert (output.state.role, output.send_now) == (Role.CANDIDATE, ())
     (vote,) = output.send_when_durable
+    assert output.reset_election_timer
     output = receive(output.state, vote)
     assert output.state.role is Role.LEADER
     assert receivers(output.send_now) == [2]

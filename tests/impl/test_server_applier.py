@@ -172,6 +172,16 @@ def test_an_entry_answers_the_request_that_was_proposed_there_in_its_term() -> N
     assert applying.applier.apply() is None
 
 
+def test_a_reply_that_was_known_before_is_given_in_place_of_the_entrys() -> None:
+    """An entry that changes the members has no reply of its own."""
+    outcomes: list[Outcome] = []
+    applying = Applying()
+    applying.proposals.add(1, 1, [request(outcomes)], b"{}")
+    applying.commit(None)
+    applying.applier.apply()
+    assert outcomes == [Done(b"{}")]
+
+
 def test_an_empty_entry_has_an_empty_reply_and_changes_nothing() -> None:
     """As a leader's first one; entries are counted for the next snapshot."""
     outcomes: list[Outcome] = []

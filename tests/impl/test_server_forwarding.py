@@ -1,5 +1,6 @@
 """What was passed on is answered as soon as no answer can be hoped for, and never called failed if it may happen."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -203,6 +204,57 @@ def test_only_reads_are_passed_on_twice() -> None:
     assert desk.again == [(read, "the leader changed")]
     desk.forwarding.answered(101, Done(b"1"))
     assert desk.outcomes == [Done(b"1")]
+
+
+def test_what_is_tried_again_is_forgotten() -> None:
+    """Else it would be tried once more when time has passed."""
+    desk = Desk()
+    read = desk.ask(write=False)
+    desk.forwarding.disconnected(LEADER, 3.0)
+    for now in (3.0, 3.0, 4.0):
+        desk.forwarding.expire(now)
+    assert desk.again == [(read, "the leader was lost")]
+
+
+def test_what_has_its_outcome_is_not_tried_again() -> None:
+    """Its client waits no more."""
+    desk = Desk()
+    desk.ask().finish(Unknown("timed out"))
+    desk.forwarding.answered(101, NotDone("node 2 does not lead"))
+    assert desk.again == []
+
+
+def test_each_silent_leader_has_to_be_heard_again() -> None:
+    """That one is there says nothing of another, which leads a later term."""
+    desk = Desk()
+    desk.ask()
+    later = Request(write=True, payload=b"y", done=desk.outcomes.append, arrived=0.0, deadline=5.0)
+    desk.forwarding.send(OTHER, TERM + 1, [later])
+    desk.forwarding.unheard(3.0)
+    desk.forwarding.heard(OTHER, TERM + 1)
+    desk.forwarding.heard(LEADER, TERM)
+    desk.forwarding.expire(3.0)
+    assert desk.outcomes == []
+
+
+def test_a_leader_is_waited_for_while_it_owes_an_answer() -> None:
+    """Of a request that isn't finished otherwise; no other leader is."""
+    desk = Desk()
+    assert not desk.forwarding.waits_for(LEADER)
+    request = desk.ask()
+    assert (desk.forwarding.waits_for(LEADER), desk.forwarding.waits_for(OTHER)) == (True, False)
+    request.finish(Unknown("timed out"))
+    assert not desk.forwarding.waits_for(LEADER)
+
+
+@pytest.mark.parametrize("connected", [False, True])
+def test_an_answer_that_cannot_be_sent_is_in_the_log(connected: bool, caplog: pytest.LogCaptureFixture) -> None:  # noqa: FBT001  # a column
+    """The peer asks again, or its client hears that it doesn't know; who looks for the reason finds it here."""
+    desk = Desk()
+    desk.cable.connected = frozenset({OTHER} if connected else ())
+    with caplog.at_level(logging.DEBUG, "quorate.server"):
+        desk.forwarding.serve(OTHER, Forward(5, write=True, payload=b"x"), None)
+    assert [record.getMessage() for record in caplog.records] == ([] if connected else ["an answer was dropped"])
 
 
 def test_what_is_finished_is_forgotten() -> None:

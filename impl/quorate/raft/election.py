@@ -112,7 +112,7 @@ def _stand(state: State, *, is_asked: bool = False) -> Output:
 
 
 def _lead(state: State) -> Output:
-    state = roles.become_leader(state)
+    state = reconfiguration.begin_round(roles.become_leader(state))
     # §5.2: a new leader sends heartbeats at once, to prevent further elections.
     return Output(state, send_now=replication.messages_to(state, state.peers))
 
