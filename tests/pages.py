@@ -18,7 +18,8 @@ BLOCK = re.compile(r"^```(python|diff|console)\n(.*?)^```$", re.MULTILINE | re.D
 LEFT_OUT = "..."
 MODEL_CHECK = [sys.executable, "-c", "import sys; from quorate_check.cli import main; sys.exit(main())"]
 QUORATE = [sys.executable, "-c", "import sys; from quorate.cli import main; sys.exit(main())"]
-PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+# Without the plugin of Hypothesis, which takes longer to begin than most of these tests to run.
+PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
 MINUTES = 5
 
 

@@ -131,6 +131,25 @@ def test_a_node_is_paused_and_cut_off_and_goes_on(demo: Demo) -> None:
         assert tab.errors == []
 
 
+def test_what_is_written_on_slow_disks_is_acknowledged(demo: Demo) -> None:
+    """A slow disk is said beside the node, until it is restored."""
+    with open_tab() as tab:
+        page = tab.page
+        page.goto(demo.address)
+        leader_of(page)
+        for number in (1, 2, 3):
+            page.get_by_role("button", name=f"Slow disk node {number}").click()
+        expect(page.locator("#nodes .indexes", has_text="slow disk")).to_have_count(3)
+        page.get_by_label("Value").fill("slow")
+        page.get_by_role("button", name="Write", exact=True).click()
+        expect(page.locator("#note")).to_have_text(re.compile(r"SET \w+ slow is acknowledged"))
+        for number in (1, 2, 3):
+            page.get_by_role("button", name=f"Restore disk node {number}").click()
+        expect(page.locator("#nodes .indexes", has_text="slow disk")).to_have_count(0)
+        expect(page.locator("#verdict")).to_have_class("good")
+        assert tab.errors == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_everybody_can_read_the_page(demo: Demo, width: int, scheme: Scheme) -> None:

@@ -1,10 +1,12 @@
 """`quorate serve` as its operators know it: it says when it serves, why it doesn't, and ends when it is told to."""
 
 import asyncio
+import re
 import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,6 +20,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from patience import PATIENCE_S
+from quorate.cli.demo_web.slow_disk import DELAY_MS
 from quorate.membership.folders import DATABASE
 from quorate.raft import Entry, Persist
 from quorate.raft_server.storage import SqliteStorage
@@ -112,6 +115,34 @@ def test_a_node_says_where_it_listens_and_info_what_it_is(tmp_path: Path) -> Non
         assert 'quorate_role{role="leader"} 1.0' in text
         assert "quorate_fsync_seconds_count 0.0" not in text
         assert 'quorate_requests_total{outcome="done"} 1.0' in text
+
+
+def test_a_disk_that_a_page_slows_down_is_slow_until_it_is_restored(tmp_path: Path) -> None:
+    """Each write takes longer, and is acknowledged all the same."""
+    assert DELAY_MS > 250
+    slow = tmp_path / "slow"
+    program = [sys.executable, "-m", "quorate.cli.demo_web.slow_disk", str(slow)]
+    with (
+        running(*program, *command(tmp_path, "--metrics", "127.0.0.1:0")[1:]) as node,
+        node.client() as client,
+    ):
+        metrics = node.ready.rpartition(", ")[2].partition(" ")[0]
+
+        def slow_writes() -> int:
+            client.set("greeting", "hello")
+            with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=PATIENCE_S) as page:
+                text = page.read().decode()
+            (below,) = re.findall(r'quorate_fsync_seconds_bucket{le="0.25"} (\d+)', text)
+            (count,) = re.findall(r"quorate_fsync_seconds_count (\d+)", text)
+            return int(count) - int(below)
+
+        before = slow_writes()
+        slow.touch()
+        during = slow_writes()
+        assert during > before
+        slow.unlink()
+        slow_writes()  # whatever was under way has ended
+        assert slow_writes() - slow_writes() == 0
 
 
 def test_one_file_says_all(tmp_path: Path) -> None:

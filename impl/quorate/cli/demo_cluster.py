@@ -38,8 +38,9 @@ class Cluster:
     ) -> None:
         """Write the configurations of the founders.
 
-        Nodes write traces to the folder `traces`, if given, and the founders connect through `wires`, if given. Once
-        the members are others than the founders, `has_changed` is true.
+        Nodes write traces to the folder `traces`, if given. With `wires`, which a page can cut, the founders connect
+        through these, and disks can be slowed down. Once the members are others than the founders, `has_changed` is
+        true.
         """
         self.folder = folder
         self.wires = wires
@@ -136,13 +137,13 @@ class Cluster:
         process.configure(values, peers)
 
     def _process(self, number: int) -> Process:
-        trace = self.trace(number)
-        if trace is None:
-            return Process(number, self._address(number), self.folder)
-        # The trace of a start has the whole log, so the log is kept short.
-        limits = {"trace-bytes": TRACE_BYTES, "trace-parts": TRACE_PARTS, "snapshot-bytes": SNAPSHOT_BYTES}
-        options = ["--trace", str(trace), *(f"--{key}={value}" for key, value in limits.items())]
-        return Process(number, self._address(number), self.folder, options)
+        options: list[str] = []
+        if (trace := self.trace(number)) is not None:
+            # The trace of a start has the whole log, so the log is kept short.
+            limits = {"trace-bytes": TRACE_BYTES, "trace-parts": TRACE_PARTS, "snapshot-bytes": SNAPSHOT_BYTES}
+            options = ["--trace", str(trace), *(f"--{key}={value}" for key, value in limits.items())]
+        has_page = self.wires is not None
+        return Process(number, self._address(number), self.folder, options, can_be_slow=has_page)
 
     def _address(self, number: int) -> Address:
         """Where a node serves clients; the founders' ports for each other come between."""

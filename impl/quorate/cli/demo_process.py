@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from quorate.runtime.addresses import Address, show_address
+from quorate.runtime.paths import is_there
 
 STOP_PATIENCE_S = 10.0
 
@@ -16,14 +17,22 @@ STOP_PATIENCE_S = 10.0
 class Process:
     """One node as a process; its configuration and its log are files beside its data."""
 
-    def __init__(self, number: int, address: Address, folder: Path, options: Sequence[str] = ()) -> None:
-        """Describe a node that serves clients at `address`; `start` runs it, with these options beside its file."""
+    def __init__(
+        self, number: int, address: Address, folder: Path, options: Sequence[str] = (), *, can_be_slow: bool = False
+    ) -> None:
+        """Describe a node that serves clients at `address`; `start` runs it, with these options beside its file.
+
+        With `can_be_slow`, its disk can be slowed down while it runs.
+        """
         self.number = number
         self.address = address
         self.is_paused = False
         self.log = folder / f"node{number}.log"
         self.configuration = folder / f"node{number}.toml"
-        self._command = [sys.executable, "-m", "quorate.cli", "serve", "--config", str(self.configuration), *options]
+        self._slow = folder / f"node{number}.slow"  # there while the disk is slow
+        self._slow.unlink(missing_ok=True)
+        program = ["quorate.cli.demo_web.slow_disk", str(self._slow)] if can_be_slow else ["quorate.cli"]
+        self._command = [sys.executable, "-m", *program, "serve", "--config", str(self.configuration), *options]
 
     def configure(self, values: Mapping[str, str | int], peers: Mapping[int, Address] | None = None) -> None:
         """Write the configuration: these keys beside those that every node has, and the peers of a founder."""
@@ -73,6 +82,19 @@ class Process:
         """Send SIGCONT."""
         self._signal(signal.SIGCONT)
         self.is_paused = False
+
+    @property
+    def has_slow_disk(self) -> bool:
+        """Whether its disk is slowed down."""
+        return is_there(self._slow)
+
+    def slow_disk(self) -> None:
+        """Let each durable write take longer, until `restore_disk`; the node must be one that can be slow."""
+        self._slow.touch()
+
+    def restore_disk(self) -> None:
+        """Let durable writes take as long as they take."""
+        self._slow.unlink(missing_ok=True)
 
     def ask_to_end(self) -> None:
         """Send SIGTERM, unless the process has ended; a paused process goes on and ends."""

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from quorate.cli.demo_process import Process
+from quorate.cli.demo_web.slow_disk import DELAY_MS
 from quorate.cli.demo_web.watch import Watch
 from quorate.cli.errors import CommandFailedError
 from quorate.client.retries import CommandError, UnavailableError, UnknownOutcomeError
@@ -28,6 +29,8 @@ class Actions:
             "pause": self._pause,
             "resume": self._resume,
             "start": self._start,
+            "slow": self._slow,
+            "restore": self._restore,
             "add": self._add,
             "remove": self._remove,
             "cut": self._cut,
@@ -82,6 +85,16 @@ class Actions:
             raise CommandFailedError(f"node {process.number} runs already")
         await process.start()
         return f"node {process.number} is started again"
+
+    async def _slow(self, request: Request) -> str:
+        process = self._node(request)
+        process.slow_disk()
+        return f"each write to the disk of node {process.number} takes {DELAY_MS} ms longer"
+
+    async def _restore(self, request: Request) -> str:
+        process = self._node(request)
+        process.restore_disk()
+        return f"writes to the disk of node {process.number} take no longer than they do"
 
     async def _add(self, _: Request) -> str:
         self._require_changes()

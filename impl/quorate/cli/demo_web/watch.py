@@ -104,6 +104,7 @@ class Watch:
             "pid": process.pid,
             "address": show_address(process.address),
             "status": process.end or ("paused" if process.is_paused else "running"),
+            "has_slow_disk": process.has_slow_disk,
             "peers": cells(info)["peers"] if info else "?",
         }
         node = self._nodes.get(process.number)

@@ -18,7 +18,7 @@ function makeCard(number, protocol) {
   const button = (name) => element("button", { className: name });
   const log = element("ol", { className: "log" });
   log.setAttribute("aria-label", `The end of the log of node ${number}`);
-  const buttons = element("div", { className: "row" }, button("life"), button("clock"), button("links"));
+  const buttons = element("div", { className: "row" }, button("life"), button("clock"), button("disk"), button("links"));
   if (protocol === "raft") buttons.append(element("button", { className: "remove", textContent: "Remove" }));
   for (const each of buttons.children) {
     each.addEventListener("click", () => act(each.dataset.action, { node: number }));
@@ -39,11 +39,13 @@ function update(card, node, last, pairs) {
   setText(
     card.querySelector(".indexes"),
     `${node.period} ${node.term}${vote} · commit index ${node.commit ?? "?"} · applied ${node.applied ?? "?"}` +
-      `${node.last === undefined ? "" : ` · log to ${node.last}`} · process ${node.pid}${evidence}`,
+      `${node.last === undefined ? "" : ` · log to ${node.last}`} · process ${node.pid}${node.has_slow_disk ? " · slow disk" : ""}${evidence}`,
   );
   setAction(card.querySelector(".life"), isDead ? "start" : "kill", isDead ? "Start again" : "Kill -9", node);
   const isPaused = node.status === "paused";
   setAction(card.querySelector(".clock"), isPaused ? "resume" : "pause", isPaused ? "Resume" : "Pause", node);
+  const isSlow = node.has_slow_disk;
+  setAction(card.querySelector(".disk"), isSlow ? "restore" : "slow", isSlow ? "Restore disk" : "Slow disk", node);
   const own = pairs.filter(([one, other]) => one === node.number || other === node.number);
   const isCut = own.length > 0 && own.every(([, , cut]) => cut);
   const links = card.querySelector(".links");
