@@ -1,12 +1,16 @@
 """`model-check prove`: what it says, writes and returns, with z3 and without."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
+from browser import accessibility_findings, open_tab
 from patience import PATIENCE_S, PROGRAM_S
 from quorate_check.cli import prove
 from quorate_check.cli.app import main
@@ -30,6 +34,23 @@ def test_the_report_has_every_claim_with_its_answer_and_time(capsys: pytest.Capt
     assert {o["verdict"] for o in quorums["obligations"]} == {"holds", "violated"}
     assert all(o["verdict"] == o["expected"] for o in (*quorums["obligations"], *quorums["ties"]))
     assert all(o["seconds"] >= 0 for o in quorums["obligations"])
+
+
+@needs_z3
+def test_the_page_has_every_counterexample(tmp_path: Path) -> None:
+    """Each control's, folded, and the conclusion; it loads nothing."""
+    file = tmp_path / "proofs.html"
+    assert main(["prove", "--only", "generals", "--html", str(file)]) == 0
+    with open_tab() as tab:
+        tab.page.goto(file.as_uri())
+        expect(tab.page.locator("header p.good")).to_have_text(re.compile("^holds: "))
+        controls = tab.page.locator("tr", has_text=re.compile("^refuted"))
+        texts = controls.locator("details pre").all_text_contents()
+        assert len(texts) == controls.count() > 0
+        assert all(texts)
+        assert tab.errors == []
+        assert accessibility_findings(tab.page) == []
+        assert tab.requests == [file.as_uri()]
 
 
 @needs_z3

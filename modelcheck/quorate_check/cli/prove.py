@@ -11,7 +11,7 @@ import typer
 from quorate_check.api.extras import MISSING, has_z3
 from quorate_check.cli.base import STATUS, app
 from quorate_check.cli.options import JsonOption, cores
-from quorate_check.cli.output import Output
+from quorate_check.cli.output import Output, PathFiles
 from quorate_check.cli.progress import Display, announce
 from quorate_check.cli.running import interruptible
 from quorate_check.core.system import UnusableSystemError
@@ -48,16 +48,22 @@ def prove(
         float,
         typer.Option("--limit", min=0.001, help="Work for a query to z3, in seconds of an idle core."),
     ] = DEFAULT_LIMIT_S,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Write them as a page, with every counterexample.")
+    ] = None,
     json: JsonOption = None,
 ) -> int:
     """Prove safety by z3 for any number of steps and servers. Ties compare the proofs with the explored code."""
-    output = Output.to(json)
+    output = Output.to(json, PathFiles(html=html))
     require_z3()
+    from quorate_check.proofs.page import page  # noqa: PLC0415 - z3 is an extra
     from quorate_check.proofs.report import print_proofs  # noqa: PLC0415 - z3 is an extra
 
     report = run_proofs(output, None if only is None else only.value, limit)
     print_proofs(output.text, report, counterexamples=only is not None)
     output.write_json(report.as_dict())
+    if html is not None:
+        output.write("--html", html, page(report))
     return STATUS[report.verdict]
 
 
