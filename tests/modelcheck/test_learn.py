@@ -44,6 +44,7 @@ ANSWERS = {
     "blind-vote": "LeaderCompleteness",
     "longer-log": "3",
     "older-entry": "no",
+    "early-change": "ActiveQuorumsIntersect",
     "lying-follower": "LeaderCompleteness",
     "three-members": "LockSafety",
     "no-lock": "LockSafety",

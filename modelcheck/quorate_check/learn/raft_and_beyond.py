@@ -5,6 +5,7 @@ from quorate_check.learn.exercises import Change, Chapter, Form, Question, Task
 from quorate_check.learn.readings import broken_promise, holds, least, steps
 
 PAPER = ("ElectionSafety", "LeaderAppendOnly", "LogMatching", "LeaderCompleteness", "StateMachineSafety")
+OF_CHANGES = ("ActiveQuorumsIntersect", "ElectionSafety", "LeaderCompleteness", "OnlyVotersLead")
 OF_BFT = ("Agreement", "Validity", "OneVote", "LockSafety", "AllIsOnDisk")
 
 COMPARISON = """\
@@ -17,6 +18,8 @@ LENGTH_AND_TERM = "    return (last_log_term, last_log_index) >= (state.log.last
 LENGTH = "    return last_log_index >= state.log.last_index\n"
 OF_OWN_TERM = "    if index > state.commit_index and state.log.term_at(index) == state.current_term:\n"
 OF_ANY_TERM = "    if index > state.commit_index:\n"
+OF_TERM_OF_LEADER = "    if state.log.term_at(state.commit_index) != state.current_term:\n"
+OF_SOME_TERM = "    if state.log.term_at(state.commit_index) is None:\n"
 FIRST_PROPOSAL = "    if accepted is not None and accepted.view == state.view:\n"
 SAME_PROPOSAL = "    if accepted is not None and accepted.view == state.view and accepted.digest == message.digest:\n"
 
@@ -75,6 +78,21 @@ RAFT = Chapter(
             "The leader of the second term commits an entry of the first, which AdvanceCommitIndex doesn't allow. The "
             "specification objects to the step itself, long before it does harm.",
             change=Change("raft/commitment.py", OF_OWN_TERM, OF_ANY_TERM),
+        ),
+        Question(
+            "early-change",
+            "A leader changes the members before it has committed anything. Which promise breaks first?",
+            "Four servers, and a change of one member each: a leader may remove server 3, or server 1. In this copy of "
+            "the code it may do so before an entry of its own term is committed. Which promise breaks first, on a "
+            "network that loses and repeats any message?",
+            ("raft --servers 4 --network any --changes 124,234 --max-term 2 --max-log 1 --proposals 0",),
+            Form.PROMISE,
+            broken_promise,
+            "Two leaders change one member each, and neither knows of the other's change. The majorities of {1,2,4} "
+            "and {2,3,4} needn't intersect. Had the second leader committed an entry of its term first, the change of "
+            "the first could not be committed any more.",
+            OF_CHANGES,
+            Change("raft/reconfiguration.py", OF_TERM_OF_LEADER, OF_SOME_TERM),
         ),
         Question(
             "lying-follower",
