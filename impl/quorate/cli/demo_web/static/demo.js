@@ -1,6 +1,7 @@
 // The page: events from the server go to its parts, and what the reader does goes back.
 
-import { act, byId, element, keepChildren, setClass, setText } from "./dom.js";
+import { byId, element } from "../base/elements.js";
+import { act, keepChildren, setClass, setText } from "./changes.js";
 import { showHistory } from "./history.js";
 import { showNodes as listNodes } from "./nodes.js";
 import { sendMessages, showNodes as drawNodes, showWires as drawWires, stateOf } from "./picture.js";

@@ -1,6 +1,7 @@
 // The operations of the demo's clients, and whether their replies are linearizable.
 
-import { act, byId, element, setClass, setText } from "./dom.js";
+import { byId, element } from "../base/elements.js";
+import { act, setClass, setText } from "./changes.js";
 
 const button = byId("clients");
 const body = byId("operations").querySelector("tbody");

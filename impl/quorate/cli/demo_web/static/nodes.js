@@ -1,6 +1,7 @@
 // The nodes as a list: each with its role, its indexes, the end of its log, and what can be done to it.
 
-import { act, byId, element, keepChildren, setClass, setText } from "./dom.js";
+import { byId, element } from "../base/elements.js";
+import { act, keepChildren, setClass, setText } from "./changes.js";
 import { stateOf } from "./picture.js";
 
 const LONGEST_LOG = 8; // entries that are shown of a log

@@ -1,6 +1,7 @@
 // The nodes on a circle, the wires between them, and the messages as they are sent.
 
-import { byId, setClass, setText, svgElement } from "./dom.js";
+import { byId, svgElement } from "../base/elements.js";
+import { setClass, setText } from "./changes.js";
 
 const CENTRE = { x: 210, y: 118 };
 const RADIUS = { x: 150, y: 82 };

@@ -1,6 +1,7 @@
 // The latest steps of the nodes, each with the actions of the specification that explain it.
 
-import { byId, element, setClass, setText } from "./dom.js";
+import { byId, element } from "../base/elements.js";
+import { setClass, setText } from "./changes.js";
 
 const MOST_ROWS = 150;
 const region = byId("steps");

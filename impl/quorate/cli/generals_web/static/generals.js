@@ -1,5 +1,7 @@
 // The generals: the server runs the real protocols; this draws who tells whom what, and changes what the traitor says.
 
+import { byId, element, svgElement } from "../base/elements.js";
+
 const BATTLES = [
   {
     name: "Nine vote",
@@ -38,24 +40,9 @@ const BATTLES = [
   },
 ];
 
-const SVG = "http://www.w3.org/2000/svg";
 const CENTRE = { x: 210, y: 145 };
 const RADIUS = { x: 165, y: 105 };
-const byId = (id) => document.getElementById(id);
 const state = { battle: BATTLES[0], lies: {}, round: 0, listener: "all", result: null };
-
-function shape(name, attributes, text = "") {
-  const result = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) result.setAttribute(key, value);
-  result.textContent = text;
-  return result;
-}
-
-function element(name, properties, ...children) {
-  const result = Object.assign(document.createElement(name), properties);
-  result.append(...children);
-  return result;
-}
 
 function place(id, count) {
   const angle = (2 * Math.PI * id) / count - Math.PI / 2;
@@ -120,16 +107,16 @@ function drawArmy() {
   const lines = messagesShown().filter((message) => message.order !== null).map((message) => {
     const [from, to] = [place(message.source, generals.length), place(message.dest, generals.length)];
     const lie = message.key === undefined ? "" : " lie";
-    return shape("line", { x1: from.x, y1: from.y, x2: to.x, y2: to.y, class: message.order.toLowerCase() + lie });
+    return svgElement("line", { x1: from.x, y1: from.y, x2: to.x, y2: to.y, class: message.order.toLowerCase() + lie });
   });
   const circles = generals.flatMap((general) => {
     const { x, y } = place(general.id, generals.length);
     const kind = general.traitor ? "traitor" : (general.decision ?? "").toLowerCase();
     const name = general.decision === null ? "name" : "name decided";
     return [
-      shape("circle", { cx: x, cy: y, r: 19, class: kind }),
-      shape("text", { x, y: y + 5, class: name }, general.id),
-      shape("text", { x, y: y + 34 }, general.traitor ? "traitor" : `does ${general.decision}`),
+      svgElement("circle", { cx: x, cy: y, r: 19, class: kind }),
+      svgElement("text", { x, y: y + 5, class: name }, general.id),
+      svgElement("text", { x, y: y + 34 }, general.traitor ? "traitor" : `does ${general.decision}`),
     ];
   });
   byId("picture").replaceChildren(...lines, ...circles);

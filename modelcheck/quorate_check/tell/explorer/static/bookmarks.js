@@ -1,6 +1,6 @@
 // Places to come back to; they last as long as the tab.
 
-import { at, element } from "./dom.js";
+import { byId, element } from "../base/elements.js";
 
 const KEY = "bookmarks";
 const load = () => JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
@@ -12,12 +12,12 @@ function store(marks) {
 
 export function showMarks() {
   const marks = load();
-  at("marks").replaceChildren(...marks.map((mark, number) => {
+  byId("marks").replaceChildren(...marks.map((mark, number) => {
     const removal = element("button", { type: "button", "aria-label": `remove the bookmark ${mark.text}` }, "remove");
     removal.addEventListener("click", () => store(marks.filter((_, n) => n !== number)));
     return element("li", {}, element("a", { href: `#${mark.link}` }, mark.text), " ", removal);
   }));
-  if (!marks.length) at("marks").append(element("li", { className: "quiet" }, "none yet"));
+  if (!marks.length) byId("marks").append(element("li", { className: "quiet" }, "none yet"));
 }
 
 export function addMark(link, text) {

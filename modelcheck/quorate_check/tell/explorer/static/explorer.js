@@ -1,7 +1,8 @@
 // The page of the explorer: the fragment of its address is the path; each step is a link to a longer one.
 
 import { addMark, showMarks } from "./bookmarks.js";
-import { ask, at, counted, element, refuse } from "./dom.js";
+import { byId, element } from "../base/elements.js";
+import { ask, counted, refuse } from "./requests.js";
 import { followGraph, offerGraph } from "./graph.js";
 import { showScene } from "./scene.js";
 import { offerSearch } from "./search.js";
@@ -26,23 +27,23 @@ function showConclusion() {
     lines.push(...place.reasons.map((text) => element("p", { className: "reason" }, text)));
   }
   lines.push(...place.witnesses.map((name) => element("p", { className: "good" }, `Witness: ${name}.`)));
-  at("conclusion").replaceChildren(...lines);
+  byId("conclusion").replaceChildren(...lines);
 }
 
 function showPath() {
   // The drawing is made by this page's server, which escapes all texts in it.
-  at("diagram").innerHTML = `<div class="names">${place.diagram.names}</div>${place.diagram.drawing}`;
-  for (const scene of at("diagram").querySelectorAll(".scene"))
+  byId("diagram").innerHTML = `<div class="names">${place.diagram.names}</div>${place.diagram.drawing}`;
+  for (const scene of byId("diagram").querySelectorAll(".scene"))
     scene.addEventListener("click", () => { location.hash = place.path[Number(scene.dataset.step) - 1].link; });
-  at("diagram").scrollTop = at("diagram").scrollHeight;
-  at("meanings").textContent = place.meanings.length ? `${place.meanings.join("; ")}.` : "";
-  at("words").replaceChildren(...place.path.map((step) => element("li", {},
+  byId("diagram").scrollTop = byId("diagram").scrollHeight;
+  byId("meanings").textContent = place.meanings.length ? `${place.meanings.join("; ")}.` : "";
+  byId("words").replaceChildren(...place.path.map((step) => element("li", {},
     element("a", { href: `#${step.link}` }, step.text),
     step.change ? `: ${step.change}` : "", step.breaks ? ` – breaks ${step.breaks}` : "")));
 }
 
 function showPromises() {
-  at("promises").replaceChildren(...place.promises.map((promise) => {
+  byId("promises").replaceChildren(...place.promises.map((promise) => {
     const kind = { broken: "bad", holds: "good" }[promise.truth] ?? "quiet";
     return element("li", {}, element("b", {}, promise.name), " ", element("span", { className: kind }, promise.truth),
       element("p", { className: "quiet" }, `${promise.sentence}; ${promise.detail}`));
@@ -50,33 +51,33 @@ function showPromises() {
 }
 
 function showPlace() {
-  at("headline").textContent = headline();
+  byId("headline").textContent = headline();
   showConclusion();
   showScene(place, isCut);
-  at("budgets").textContent = place.budgets.map((each) => `${each.name}: ${each.used} of ${each.limit}`).join(" · ");
-  at("notes").replaceChildren(...place.notes.map((text) => element("p", {}, text)));
+  byId("budgets").textContent = place.budgets.map((each) => `${each.name}: ${each.used} of ${each.limit}`).join(" · ");
+  byId("notes").replaceChildren(...place.notes.map((text) => element("p", {}, text)));
   offerSteps(place);
   showPath();
   showPromises();
-  at("undo").disabled = place.parent === null;
-  at("save").href = `api/path.json?link=${place.link}`;
-  at("test").href = place.testable ? `api/test.py?link=${place.link}` : "";
-  if (!place.testable) at("test").removeAttribute("href");
-  at("test").title = place.testable ? "" : "a test needs a broken promise or a new witness at the end of the path";
+  byId("undo").disabled = place.parent === null;
+  byId("save").href = `api/path.json?link=${place.link}`;
+  byId("test").href = place.testable ? `api/test.py?link=${place.link}` : "";
+  if (!place.testable) byId("test").removeAttribute("href");
+  byId("test").title = place.testable ? "" : "a test needs a broken promise or a new witness at the end of the path";
   document.body.dataset.link = place.link;
 }
 
 async function go() {
   const number = ++turn;
-  const isInSteps = document.activeElement === document.body || at("steps").contains(document.activeElement);
+  const isInSteps = document.activeElement === document.body || byId("steps").contains(document.activeElement);
   try {
     const answer = await ask("place", { link: fragment() });
     if (number !== turn) return;
-    at("error").hidden = true;
+    byId("error").hidden = true;
     place = answer;
     visited.add(place.link);
     showPlace();
-    if (isInSteps && place.length) at("steps-title").focus({ preventScroll: true });
+    if (isInSteps && place.length) byId("steps-title").focus({ preventScroll: true });
     followGraph(place.link);
   } catch (error) {
     refuse(error);
@@ -94,7 +95,7 @@ function undo() {
 }
 
 async function copy() {
-  const button = at("copy");
+  const button = byId("copy");
   try {
     await navigator.clipboard.writeText(location.href);
     button.textContent = "Copied";
@@ -117,15 +118,15 @@ document.addEventListener("keydown", (event) => {
 async function begin() {
   const subject = await ask("subject");
   document.title = `Explorer: ${subject.name}`;
-  at("subject").textContent = `Explorer: ${subject.name}`;
-  at("bounds").textContent = subject.bounds;
+  byId("subject").textContent = `Explorer: ${subject.name}`;
+  byId("bounds").textContent = subject.bounds;
   offerSearch(subject, fragment, (link, line) => addMark(link, `found: ${line}`));
   offerGraph(subject, fragment);
   listen(showPlace);
   showMarks();
-  at("undo").addEventListener("click", undo);
-  at("mark").addEventListener("click", mark);
-  at("copy").addEventListener("click", copy);
+  byId("undo").addEventListener("click", undo);
+  byId("mark").addEventListener("click", mark);
+  byId("copy").addEventListener("click", copy);
   addEventListener("hashchange", go);
   addEventListener("resize", () => place && showScene(place, isCut));
   if (!fragment() && subject.link) history.replaceState(null, "", `#${subject.link}`);

@@ -1,16 +1,17 @@
 // The states around a place, merged by a view, as the server has laid them out.
 
-import { ask, at, counted, element, refuse, shape } from "./dom.js";
+import { byId, element, svgElement } from "../base/elements.js";
+import { ask, counted, refuse } from "./requests.js";
 
 const LETTER = 7.3, LINE = 17, PAD = 8, GAP_X = 26, GAP_Y = 46;
 
 function box(node, x, y, width, height, distance) {
-  const text = shape("text", {}, ...node.label.map((line, n) =>
-    shape("tspan", { x: x + PAD, y: y + PAD + 12 + n * LINE }, line)));
+  const text = svgElement("text", {}, ...node.label.map((line, n) =>
+    svgElement("tspan", { x: x + PAD, y: y + PAD + 12 + n * LINE }, line)));
   const classes = ["state", distance === 0 ? "now" : "", node.breaks ? "broken" : ""].filter(Boolean).join(" ");
   const name = `${node.label.join(", ")}; ${counted(node.distance, "step")} from here; ${counted(node.states, "state")}`;
-  return shape("a", { class: classes, href: `#${node.link}`, "aria-label": node.breaks ? `${name}; breaks ${node.breaks}` : name },
-    shape("title", {}, name), shape("rect", { x, y, width, height, rx: 6 }), text);
+  return svgElement("a", { class: classes, href: `#${node.link}`, "aria-label": node.breaks ? `${name}; breaks ${node.breaks}` : name },
+    svgElement("title", {}, name), svgElement("rect", { x, y, width, height, rx: 6 }), text);
 }
 
 function edge(from, to, width, height, text) {
@@ -21,7 +22,7 @@ function edge(from, to, width, height, text) {
   const d = isFlat
     ? `M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 + bend} ${x2} ${y2}`
     : `M${x1} ${y1}C${x1} ${(y1 + y2) / 2} ${x2} ${(y1 + y2) / 2} ${x2} ${y2}`;
-  return shape("path", { class: "edge", d, "marker-end": "url(#tip)" }, shape("title", {}, text));
+  return svgElement("path", { class: "edge", d, "marker-end": "url(#tip)" }, svgElement("title", {}, text));
 }
 
 function draw(graph) {
@@ -34,34 +35,34 @@ function draw(graph) {
   }));
   const right = Math.max(...places.map((place) => place.x)) + width + 4;
   const bottom = Math.max(...places.map((place) => place.y)) + height + 4;
-  const tip = shape("marker", { id: "tip", viewBox: "0 0 10 10", refX: 9, refY: 5, markerWidth: 7, markerHeight: 7, orient: "auto" },
-    shape("path", { d: "M0 0L10 5L0 10z" }));
-  return shape("svg", { width: right, height: bottom, viewBox: `0 0 ${right} ${bottom}` }, shape("defs", {}, tip),
+  const tip = svgElement("marker", { id: "tip", viewBox: "0 0 10 10", refX: 9, refY: 5, markerWidth: 7, markerHeight: 7, orient: "auto" },
+    svgElement("path", { d: "M0 0L10 5L0 10z" }));
+  return svgElement("svg", { width: right, height: bottom, viewBox: `0 0 ${right} ${bottom}` }, svgElement("defs", {}, tip),
     ...graph.edges.map((each) => edge(places[each.source], places[each.target], width, height, each.text)),
     ...graph.nodes.map((node, n) => box(node, places[n].x, places[n].y, width, height, node.distance)));
 }
 
 async function show(link) {
   try {
-    const graph = await ask("graph", { link, view: at("view").value, radius: at("radius").value });
-    at("graph").replaceChildren(draw(graph));
+    const graph = await ask("graph", { link, view: byId("view").value, radius: byId("radius").value });
+    byId("graph").replaceChildren(draw(graph));
     const states = graph.nodes.reduce((sum, node) => sum + node.states, 0);
-    at("graph-line").textContent = `${counted(states, "state")} in ${counted(graph.nodes.length, "group")}` +
+    byId("graph-line").textContent = `${counted(states, "state")} in ${counted(graph.nodes.length, "group")}` +
       (graph.left_out ? "; more are left out." : ".") + " A click on one goes there; the first row is where you are.";
-    const now = at("graph").querySelector(".now rect");
-    at("graph").scrollLeft = Number(now.getAttribute("x")) - at("graph").clientWidth / 2;
+    const now = byId("graph").querySelector(".now rect");
+    byId("graph").scrollLeft = Number(now.getAttribute("x")) - byId("graph").clientWidth / 2;
   } catch (error) {
     refuse(error);
   }
 }
 
 export function offerGraph(subject, link) {
-  at("view").replaceChildren(...subject.views.map((name) => element("option", {}, name)));
-  at("radius").max = subject.radius;
-  at("draw").addEventListener("click", () => show(link()));
+  byId("view").replaceChildren(...subject.views.map((name) => element("option", {}, name)));
+  byId("radius").max = subject.radius;
+  byId("draw").addEventListener("click", () => show(link()));
 }
 
 // A graph that is shown follows the reader to the next place.
 export function followGraph(link) {
-  if (at("graph").childElementCount) show(link);
+  if (byId("graph").childElementCount) show(link);
 }

@@ -1,6 +1,7 @@
 // The enabled steps by node: filters, the cut, and the keys that choose and take one.
 
-import { at, counted, element } from "./dom.js";
+import { byId, element } from "../base/elements.js";
+import { counted } from "./requests.js";
 
 const seenActions = new Map(); // by name: whether it is offered
 const cutOff = new Set(); // the numbers of the nodes on one side of the cut
@@ -61,13 +62,13 @@ function* withFaults(steps) {
 
 function offered(step, words) {
   if (seenActions.get(step.action) === false) return false;
-  if (at("hide-idle").checked && step.idle) return false;
+  if (byId("hide-idle").checked && step.idle) return false;
   const text = `${step.text} ${step.action} ${step.change}`.toLowerCase();
   return words.every((word) => text.includes(word));
 }
 
 function showSteps() {
-  const words = at("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = byId("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
   const passing = current.steps.filter((step) => offered(step, words));
   const visible = passing.filter((step) => step.kind === "drop" || step.message === null || !isCut(step));
   const groups = new Map();
@@ -78,11 +79,11 @@ function showSteps() {
   }
   let number = 0;
   const owners = [...groups.keys()].sort((a, b) => (a ?? Infinity) - (b ?? Infinity));
-  at("steps").replaceChildren(...owners.map((owner) => element("section", {},
+  byId("steps").replaceChildren(...owners.map((owner) => element("section", {},
     element("h3", {}, owner === null ? "the network" : current.nodes[owner].name),
     element("ul", {}, ...[...withFaults(groups.get(owner))].map(([step, faults]) => entry(step, faults, ++number))))));
   const behind = passing.length - visible.length, hidden = current.steps.length - passing.length;
-  at("withheld").textContent = [
+  byId("withheld").textContent = [
     visible.length ? "" : "No step is offered.",
     behind ? `${counted(behind, "step")} behind the cut.` : "",
     hidden ? `${counted(hidden, "step")} hidden by filters.` : "",
@@ -96,9 +97,9 @@ function box(text, isChecked, change) {
 }
 
 function showChoices() {
-  at("actions").replaceChildren(...[...seenActions.keys()].sort().map((name) =>
+  byId("actions").replaceChildren(...[...seenActions.keys()].sort().map((name) =>
     box(name, seenActions.get(name), (isOn) => { seenActions.set(name, isOn); showSteps(); })));
-  at("cut").replaceChildren(...current.nodes.map((node, number) =>
+  byId("cut").replaceChildren(...current.nodes.map((node, number) =>
     box(`${node.name} is cut off`, cutOff.has(number), (isOn) => {
       if (isOn) cutOff.add(number);
       else cutOff.delete(number);
@@ -110,7 +111,7 @@ export function offerSteps(place) {
   current = place;
   const count = seenActions.size;
   for (const step of place.steps) if (!seenActions.has(step.action)) seenActions.set(step.action, true);
-  if (seenActions.size !== count || !at("cut").childElementCount) showChoices();
+  if (seenActions.size !== count || !byId("cut").childElementCount) showChoices();
   showSteps();
 }
 
@@ -135,6 +136,6 @@ export function stepKey(key) {
 
 export function listen(draw) {
   redraw = draw;
-  at("filter").addEventListener("input", showSteps);
-  at("hide-idle").addEventListener("change", showSteps);
+  byId("filter").addEventListener("input", showSteps);
+  byId("hide-idle").addEventListener("change", showSteps);
 }

@@ -1,20 +1,4 @@
-// Elements, made and changed only where something differs, so that focus and selection stay where they are.
-
-const SVG = "http://www.w3.org/2000/svg";
-
-export const byId = (id) => document.getElementById(id);
-
-export function element(name, properties = {}, ...children) {
-  const result = Object.assign(document.createElement(name), properties);
-  result.append(...children);
-  return result;
-}
-
-export function svgElement(name, attributes = {}) {
-  const result = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) result.setAttribute(key, value);
-  return result;
-}
+// Changes of elements only where something differs, so that focus and selection stay where they are; and requests.
 
 export function setText(target, text) {
   if (target.textContent !== text) target.textContent = text;
