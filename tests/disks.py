@@ -1,7 +1,6 @@
 """Writes that a core could ask for, and what a disk must hold after them."""
 
 import asyncio
-import os
 from collections.abc import Sequence
 from contextlib import closing
 from itertools import accumulate
@@ -13,7 +12,6 @@ from quorate.raft_server.storage import SqliteStorage
 
 NODE, MEMBERS = 1, (1, 2, 3)
 # More looks for what the usual examples don't show.
-EXAMPLES = int(os.environ.get("QUORATE_EXAMPLES", "0"))
 
 # Around the sizes of the statements that insert, and of a page.
 COUNTS = (0, 1, 1, 2, 3, 63, 64, 65, 131)

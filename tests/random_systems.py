@@ -1,22 +1,19 @@
 """Random systems: their steps, networks and promises are whatever Hypothesis thinks of."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
+from nightly import examples
 from quorate_check.core import behaviour
 from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
 from quorate_check.core.system import Defer, Deliver, Network, NetworkKind, Outcome, Spontaneous, Symmetry, System
 
-# QUORATE_EXAMPLES=2000 looks for what the usual, fixed examples don't show.
-EXAMPLES = int(os.environ.get("QUORATE_EXAMPLES", "0"))
-often = settings(max_examples=EXAMPLES or 60, deadline=None, derandomize=not EXAMPLES, database=None)
+often = examples(60)
 STATES = 300  # that the reference searches of each system
 
 KINDS = ("k0", "k1")

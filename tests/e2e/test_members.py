@@ -1,7 +1,6 @@
 """A real cluster changes its members while it serves, and while nodes are killed, paused and started again."""
 
 import asyncio
-import os
 import shutil
 from pathlib import Path
 from typing import Literal
@@ -9,11 +8,11 @@ from typing import Literal
 import pytest
 
 from changing_cluster import ChangingCluster, changing_cluster
+from nightly import NIGHTLY
 from patience import PATIENCE_S
 from real_load import Load, judge
 from tls_files import Authority
 
-NIGHTLY = int(os.environ.get("QUORATE_EXAMPLES", "0")) > 0
 ROLES = {1: "voter", 2: "voter", 3: "voter", 4: "learner"}
 
 

@@ -1,7 +1,6 @@
 """The same requests get the same replies as from Redis 7, byte for byte, where a redis-server is installed."""
 
 import asyncio
-import os
 import shlex
 import time
 from collections.abc import AsyncIterator
@@ -12,11 +11,12 @@ from random import Random
 import pytest
 
 from front_support import serving
+from nightly import EXAMPLES
 from quorate.store.commands import COMMANDS
 from quorate.store.entries import Container
 from redis_server import REDIS_SERVER, Talker, redis_server
 
-SEEDS = range(int(os.environ.get("QUORATE_EXAMPLES", "6")))
+SEEDS = range(EXAMPLES or 6)
 REQUESTS = 600
 SLOWEST_MS = 20_000
 LATEST_MS = 8_000_000_000_000  # what a request that gives a time from now may come to, in two hundred years

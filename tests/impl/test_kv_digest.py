@@ -1,12 +1,12 @@
 """The digest of a state is what would be made of it anew, whatever led to it, and damage shows in it."""
 
-import os
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from nightly import examples
 from quorate.runtime.interfaces import DamagedStateError
 from quorate.store import digest, operations, sessions
 from quorate.store.clock import Clock
@@ -17,8 +17,7 @@ from quorate.store.operations import Batch, Command, InSession, OpenSession, Tra
 from quorate.store.sessions import sum_of
 from quorate.store.writes import Append, Clear, Delete, Increment, MultiSet, Rename, Set
 
-EXAMPLES = int(os.environ.get("QUORATE_EXAMPLES", "0"))
-often = settings(max_examples=EXAMPLES or 200, deadline=None, derandomize=not EXAMPLES, database=None)
+often = examples(200)
 KEYS = st.sampled_from([b"a", b"b", b"c"])
 VALUES = st.sampled_from([b"", b"7", b"x", b"y" * digest.LARGE, b"z" * (digest.LARGE + 1)])
 WRITES = st.one_of(

@@ -1,13 +1,13 @@
 """The map does what a dictionary would, the same everywhere and after every snapshot, whatever bytes it is given."""
 
-import os
 from collections.abc import Sequence
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from nightly import examples
 from quorate.store import keyspace, limits, machine, operations, replies
 from quorate.store.limits import parse_integer
 from quorate.store.machine import KeyValueMachine
@@ -17,8 +17,7 @@ from quorate.store.queries import Exists, Get, MultiGet, Scan, Size, StringLengt
 from quorate.store.replies import Failure, Reply, SimpleString
 from quorate.store.writes import Append, Delete, GetSet, Increment, MultiSet, Only, Set
 
-EXAMPLES = int(os.environ.get("QUORATE_EXAMPLES", "0"))
-often = settings(max_examples=EXAMPLES or 100, deadline=None, derandomize=not EXAMPLES, database=None)
+often = examples(100)
 
 OK = SimpleString("OK")
 NOT_AN_INTEGER = Failure("ERR value is not an integer or out of range")

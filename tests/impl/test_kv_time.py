@@ -1,14 +1,14 @@
 """Keys expire as the log says, on all members alike: time never goes back, and no clock but a leader's counts."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from nightly import examples
 from quorate.store import keyspace, operations, replies
 from quorate.store.clock import MOST_MS, Clock, steady_ms, wall_ms
 from quorate.store.expiring import Expire, ExpireIf, GetExpire, Persist, When
@@ -19,8 +19,7 @@ from quorate.store.queries import Exists, Get, Size, TimeLeft
 from quorate.store.replies import Failure, Reply
 from quorate.store.writes import Append, Copy, Delete, GetSet, Increment, MultiSet, Rename, Set, SetRange
 
-EXAMPLES = int(os.environ.get("QUORATE_EXAMPLES", "0"))
-often = settings(max_examples=EXAMPLES or 100, deadline=None, derandomize=not EXAMPLES, database=None)
+often = examples(100)
 NOW = 1_800_000_000_000
 
 

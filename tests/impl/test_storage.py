@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import quorate.runtime.transactions
-from disks import EXAMPLES, MEMBERS, NODE, held, history, open_disk, states, write
+from disks import MEMBERS, NODE, held, history, open_disk, states, write
+from nightly import EXAMPLES
 from quorate.raft import Durable, Entry, Persist, Snapshot
 from quorate.raft_server.storage import SqliteStorage
 from quorate.runtime.storage_errors import StorageError, wal_of

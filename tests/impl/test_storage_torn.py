@@ -20,7 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import quorate.runtime.database
-from disks import EXAMPLES, held, history, open_disk, states, write
+from disks import held, history, open_disk, states, write
+from nightly import EXAMPLES
 from quorate.raft import Durable, Persist
 from quorate.raft_server.staged import Staging
 from quorate.runtime.seal import Witness

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 
 from documented import ROOT
+from nightly import by_night
 from quorate_check import engine
 from quorate_check.cli import main
 from quorate_check.core import behaviour, reference
@@ -268,7 +269,7 @@ def test_a_message_that_matters_later_is_kept_from_the_start() -> None:
 @pytest.mark.parametrize(
     ("bounds", "tuples"),
     [
-        (SpecBounds(servers=3, max_term=1, max_log=0), 95),
+        pytest.param(SpecBounds(servers=3, max_term=1, max_log=0), 95, marks=by_night),
         (SpecBounds(servers=2, max_term=1, max_log=0, restarts=True, step_downs=True), 23),
     ],
     ids=["three servers", "restarts"],

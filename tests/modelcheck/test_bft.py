@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from nightly import by_night
 from quorate_check.bft.bounds import BftBounds
 from quorate_check.bft.subject import Local
 from quorate_check.core import behaviour, reference
 from quorate_check.core.system import System
 from quorate_check.engine import Limits, explore
-from random_systems import EXAMPLES
 
 LIMITS = Limits(memory=1 << 30)
 
@@ -24,7 +24,7 @@ LIMITS = Limits(memory=1 << 30)
         pytest.param(
             BftBounds(max_view=3, goes_on=True),
             12_218_918,
-            marks=pytest.mark.skipif(not EXAMPLES, reason="takes half a minute; set QUORATE_EXAMPLES"),
+            marks=by_night,
             id="three views, and liveness",
         ),
         pytest.param(BftBounds(servers=5, max_view=2), 1_187_222, id="five servers"),

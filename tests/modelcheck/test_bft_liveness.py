@@ -10,6 +10,7 @@ import pytest
 
 from documented import ROOT
 from mutants_support import command_on_mutated
+from nightly import by_night
 from quorate.bft import Certificate, Durable, Phase, Prepared, Receive, State, Submit, Timeout, restart, step
 from quorate_check.bft.bounds import BftBounds
 from quorate_check.bft.good_views_bounds import GoodViewsBounds
@@ -86,7 +87,7 @@ def test_the_page_shows_what_the_command_prints(capsys: pytest.CaptureFixture[st
     assert [line for line in lines if line not in printed] == []
 
 
-@pytest.mark.parametrize(("bug", "steps"), [("BFT-hides-lock", 32), ("BFT-no-wait", 36)])
+@pytest.mark.parametrize(("bug", "steps"), [("BFT-hides-lock", 32), pytest.param("BFT-no-wait", 36, marks=by_night)])
 def test_a_bug_that_keeps_members_from_deciding_breaks_the_promise(bug: str, steps: int, tmp_path: Path) -> None:
     """A timeout that says nothing of the lock, and a leader that doesn't wait: a locked member refuses the proposal."""
     found = command_on_mutated(tmp_path, bug, "bft", "--liveness", "--workers", "1")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from engine_agreement import by_reference
+from nightly import EXAMPLES
 from quorate.raft import AppendEntries, AppendEntriesReply, Configuration, Entry, Message, RequestVoteReply
 from quorate_check.core import behaviour, reference
 from quorate_check.core.invariants import Invariant, Over
@@ -28,7 +29,7 @@ from quorate_check.tell.path_text import path_as_dict
 from quorate_check.tell.report import print_path
 from quorate_check.tell.story import Fate, Story, story
 from quorate_check.tell.wrapping import HARD_BLANK, wrap
-from random_systems import EXAMPLES, often, systems
+from random_systems import often, systems
 
 
 @dataclass(frozen=True, slots=True)

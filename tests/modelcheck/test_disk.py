@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine_agreement import MEMORY, assert_really_happens, by_reference
+from nightly import EXAMPLES, by_night
 from quorate_check import engine
 from quorate_check.cli import main
 from quorate_check.core.invariants import Invariant, Over
@@ -26,9 +27,8 @@ from quorate_check.engine.shard import Shard
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.views import Judge
 from quorate_check.raft.bounds import RaftBounds
-from random_systems import EXAMPLES, STATES, often, systems
+from random_systems import STATES, often, systems
 
-NIGHTLY = EXAMPLES > 0
 COMMAND = str(Path(sys.executable).parent / "model-check")
 DEADLINE = 600
 LEAST = 1 << 24  # bytes of memory that a search takes
@@ -255,7 +255,7 @@ def test_the_command_says_how_much_went_to_the_disk(tmp_path: Path) -> None:
     assert all(stored.values())
 
 
-@pytest.mark.skipif(not NIGHTLY, reason="takes a minute; set QUORATE_EXAMPLES")
+@by_night
 def test_a_search_that_needs_ten_times_the_memory_ends_on_disk(tmp_path: Path) -> None:
     """Without symmetry, five messages make 9,326,549 states, which take 164 MiB in memory; here they have 16."""
     found = search_by_command(tmp_path, ["--in-flight", "5", "--no-symmetry"])

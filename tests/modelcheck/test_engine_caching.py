@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from nightly import by_night
 from patience import PROGRAM_S
 
 PROGRAM = """
@@ -18,6 +19,7 @@ print(compiling())
 """
 
 
+@by_night
 def test_what_cannot_be_kept_is_compiled_in_each_run(tmp_path: Path) -> None:
     """Numba finds no folder for it and raises an error at each function; the command must not end in that."""
     for package in ("quorate_check", "quorate", "quorate_spec"):

@@ -1,13 +1,13 @@
 """The search for an order against the definition: both on histories small enough to try every order."""
 
-import os
 import random
 from collections import Counter
 from dataclasses import replace
 
-from hypothesis import event, given, settings
+from hypothesis import event, given
 
 from history_making import assert_explains, can_be_ordered, crowded_history, crowded_map, small_histories
+from nightly import EXAMPLES, examples
 from quorate_check.core.verdict import Verdict
 from quorate_check.history.check import check
 from quorate_check.history.operations import History, Operation, OperationOutcome
@@ -15,9 +15,7 @@ from quorate_check.history.parts import place, split
 from quorate_check.history.problem import problem
 from quorate_check.history.search import search
 
-# QUORATE_EXAMPLES=2000 looks for what the usual, fixed examples don't show.
-EXAMPLES = int(os.environ.get("QUORATE_EXAMPLES", "0"))
-often = settings(max_examples=EXAMPLES or 200, deadline=None, derandomize=not EXAMPLES, database=None)
+often = examples(200)
 
 
 @often

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from engine_agreement import explore
+from nightly import by_night
 from quorate_check.cli import main
 from quorate_check.core.system import System
 from quorate_check.core.verdict import Exploration, Verdict
@@ -38,7 +39,10 @@ def test_the_last_rung_holds_with_names_and_without() -> None:
     assert named.depth == reduced.depth
 
 
-@pytest.mark.parametrize(("rule", "steps"), [(VotingRule.PREPARE, 6), (VotingRule.LOCK, 10), (VotingRule.ACK_ONCE, 12)])
+@pytest.mark.parametrize(
+    ("rule", "steps"),
+    [(VotingRule.PREPARE, 6), (VotingRule.LOCK, 10), pytest.param(VotingRule.ACK_ONCE, 12, marks=by_night)],
+)
 def test_the_last_rung_needs_each_of_its_rules(rule: VotingRule, steps: int) -> None:
     """Without it two servers apply different values; the second phase alone, without its lock, repairs nothing."""
     found = explore(voting_system(LOCKED - {rule}, 2, named=False))

@@ -12,6 +12,7 @@ import pytest
 
 from engine_agreement import explore
 from liveness_twins import TWINS, Answer, Twin
+from nightly import EXAMPLES
 from patience import PROGRAM_S
 from quorate_check import Condition
 from quorate_check.core import reference
@@ -21,7 +22,6 @@ from quorate_check.engine import conditions
 from quorate_check.outside import tlc
 from quorate_check.outside.judgement import Judgement, NotRunError
 from quorate_check.outside.process import Limit
-from random_systems import EXAMPLES
 from small_graphs import GRAPHS, Graph, again_and_again, eventually, in_the_end, leads_to
 
 TEXTS = Path(__file__).resolve().parents[1] / "liveness_texts"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from nightly import by_night
 from quorate_check.bft.bounds import BftBounds
 from quorate_check.cli import bench, main
 from quorate_check.core.invariants import Invariant, Over
@@ -66,7 +67,7 @@ def script(folder: Path, name: str, text: str) -> None:
         TINY,
         replace(TINY, symmetry=True),
         SpecBounds(servers=1, max_log=2, restarts=True, snapshots=True),
-        replace(TINY, pre_vote=True).with_every_fault(),
+        pytest.param(replace(TINY, pre_vote=True).with_every_fault(), marks=by_night),
         SpecBounds(max_term=1, in_flight=1),
         replace(TINY, max_term=1, max_rounds=2),
     ],
@@ -85,6 +86,7 @@ def test_tlc_and_the_engine_agree(bounds: SpecBounds) -> None:
     )
 
 
+@by_night
 @pytest.mark.usefixtures("_tlc")
 def test_many_states_are_counted_and_not_compared_one_by_one() -> None:
     """Two workers of TLC count the same; only the depth may be told too large then."""
@@ -94,7 +96,9 @@ def test_many_states_are_counted_and_not_compared_one_by_one() -> None:
 
 
 @pytest.mark.usefixtures("_tla_checker")
-@pytest.mark.parametrize("bounds", [TINY, SpecBounds(servers=2, max_term=1, restarts=True, snapshots=True)])
+@pytest.mark.parametrize(
+    "bounds", [TINY, pytest.param(SpecBounds(servers=2, max_term=1, restarts=True, snapshots=True), marks=by_night)]
+)
 def test_tla_checker_and_the_engine_agree(bounds: SpecBounds) -> None:
     """In the number of states, unreduced."""
     agreement = agree(bounds, Checker.TLA_CHECKER)

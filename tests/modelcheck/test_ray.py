@@ -18,12 +18,12 @@ from pathlib import Path
 import pytest
 
 from engine_agreement import MEMORY
+from nightly import EXAMPLES
 from quorate_check import engine
 from quorate_check.cli import main
 from quorate_check.core.system import NetworkKind
 from quorate_check.core.verdict import Exploration
 from quorate_check.raft.bounds import RaftBounds
-from random_systems import EXAMPLES
 
 BIN = Path(sys.executable).parent
 DEADLINE = 600

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
 from engine_agreement import MEMORY, assert_really_happens, explore
+from nightly import EXAMPLES
 from quorate_check import engine
 from quorate_check.core import behaviour
 from quorate_check.core.behaviour import RAISED
@@ -17,7 +18,7 @@ from quorate_check.core.path import GlobalState, MoveKind, Path, Step
 from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, System
 from quorate_check.engine import readable, views
 from quorate_check.raft.bounds import RaftBounds
-from random_systems import EXAMPLES, Rules, colour_of, often, systems
+from random_systems import Rules, colour_of, often, systems
 
 MOST_STATES, MOST_PATHS = 400, 4000
 found_something = settings(

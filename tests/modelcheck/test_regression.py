@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from mutants_support import ROOT, corpus, mutated
+from nightly import NIGHTLY
 from patience import PROGRAM_S
 from quorate import raft
 from quorate_check.api.regression import regression_test
@@ -48,7 +49,7 @@ SOME = {"E3": KEPT, "E4": KEPT, "E6": KEPT, "C3": KEPT, "C10": KEPT, "S4": NO_PA
 SOME |= {"M4": KEPT, "M7": KEPT}
 # A long search on an ordered network (as S4) with a late disk (as E4), and long searches for bugs of changes: by night.
 BY_NIGHT = {"C18": KEPT, "M1": NO_PATH, "M2": KEPT, "M5": KEPT, "M8": KEPT}
-SOME |= BY_NIGHT if int(os.environ.get("QUORATE_EXAMPLES", "0")) > 0 else {}
+SOME |= BY_NIGHT if NIGHTLY else {}
 
 
 def options(bounds: dict[str, Any]) -> list[str]:

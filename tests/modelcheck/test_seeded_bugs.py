@@ -9,10 +9,10 @@ import pytest
 
 import mutants_support
 from mutants_support import GIB, MUTANTS, PatchError, corpus, mutated, run
+from nightly import EXAMPLES
 from quorate_check.engine import Limits, explore
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.properties import INVARIANTS
-from random_systems import EXAMPLES
 
 if TYPE_CHECKING:
     from pathlib import Path

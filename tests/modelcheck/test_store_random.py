@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine_agreement import assert_agrees, by_reference, explore
+from nightly import examples
 from quorate.store.operations import InSession
 from quorate.store.sessions import Sessions
 from quorate_check import engine
@@ -19,7 +20,6 @@ from quorate_check.core.verdict import Verdict
 from quorate_check.raft.subject import Durability
 from quorate_check.store.bounds import StoreBounds
 from quorate_check.store.clients import WORDS
-from random_systems import EXAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 STATES = 200  # that the reference searches of each system
 ANY = Network(NetworkKind.ANY)
-often = settings(max_examples=EXAMPLES or 25, deadline=None, derandomize=not EXAMPLES, database=None)
+often = examples(25)
 
 
 @dataclass(frozen=True)

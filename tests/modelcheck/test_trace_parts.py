@@ -1,19 +1,17 @@
 """A trace whose first parts are gone is judged from where it begins, and the report says where that is."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
+from nightly import NIGHTLY
 from quorate.raft import Config, ElectionTimeout, HeartbeatTimeout, Persisted, Propose, Receive, RequestVoteReply
 from quorate_check.cli import main
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.raft.traces.findings import TraceRule
 from quorate_check.raft.traces.report import beginnings, conclusion_of
 from traced_cluster import TracedCluster, finding, judged
-
-NIGHTLY = int(os.environ.get("QUORATE_EXAMPLES", "0")) > 0
 
 
 @pytest.fixture

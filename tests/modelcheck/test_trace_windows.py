@@ -1,6 +1,5 @@
 """A step seen through a window is explained if and only if the whole step is; else a trace's verdict means nothing."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -10,6 +9,7 @@ from random import Random
 
 import pytest
 
+from nightly import NIGHTLY
 from quorate.raft import (
     AppendEntries,
     AppendEntriesReply,
@@ -43,7 +43,6 @@ from quorate_check.raft.traces.window import AppliedEntry, Piece, ServerStep, Wi
 from traced_cluster import TracedCluster
 
 LIMITS = Limits(memory=1 << 30)
-NIGHTLY = int(os.environ.get("QUORATE_EXAMPLES", "0")) > 0
 HELD = 7  # entries that all logs begin with: more than a window keeps around any index
 SMALL = (
     RaftBounds(in_flight=2, max_log=2, proposals=2, drops=1, restarts=1),

@@ -1,13 +1,13 @@
 """Traces of a correct cluster are accepted, whatever its crashes and its network; anything else is named, and where."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nightly import NIGHTLY
 from quorate.raft import (
     AppendEntriesReply,
     Config,
@@ -27,7 +27,6 @@ from quorate_check.raft.traces.findings import TraceRule
 from quorate_check.raft.traces.report import caveats
 from traced_cluster import TracedCluster, finding, judged
 
-NIGHTLY = int(os.environ.get("QUORATE_EXAMPLES", "0")) > 0
 THREE = Config((1, 2, 3))
 Line = dict[str, Any]
 

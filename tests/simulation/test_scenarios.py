@@ -17,6 +17,7 @@ from typing import get_args
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from nightly import EXAMPLES
 from patience import PROGRAM_S
 from quorate.raft_server.interfaces import Spoken
 from quorate_check.history.operations import OperationOutcome
@@ -27,8 +28,6 @@ from simulation.world import Run
 from traced_cluster import judged
 
 ROOT = Path(__file__).resolve().parents[2]
-# QUORATE_EXAMPLES=2000 looks for what the usual, fixed examples don't show.
-EXAMPLES = int(os.environ.get("QUORATE_EXAMPLES", "0"))
 
 CRASHES = (Kind.CRASH, Kind.POWER_CUT, Kind.STOP, Kind.PAUSE)
 CABLES = (Kind.ISOLATE, Kind.DEAFEN, Kind.MUTE, Kind.CUT, Kind.SPLIT)
