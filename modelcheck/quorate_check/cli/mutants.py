@@ -227,7 +227,7 @@ def _story(output: Output, setting: Setting, name: str) -> Verdict:
 
 
 def _systematic(output: Output, setting: Setting, selected: Sequence[Family]) -> Verdict:
-    announce(output.progress, "mutants", "about an hour and a half, less what earlier runs have found,")
+    announce(output.progress, "mutants", "about half an hour, less what earlier runs have found,")
     killers: dict[Mutant, str | None] = {}
     total = 0
     for family in selected:
