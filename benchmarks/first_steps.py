@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/first_steps.py
 
-The wheel of this checkout goes into an empty environment, beside pytest. The system is that of docs/tutorial.md: its files
-are written as the page has them before its first command, and pytest runs twice: the first time it compiles the search.
+The wheel of this checkout goes into an empty environment, beside pytest. The system is that of docs/tutorial.md as it
+begins. pytest runs twice: the first time it compiles the search.
 """
 
 import re

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from quorate_check.cli import main
-from quorate_check.cli.explore import explorer_at, subject_of
+from quorate_check.cli.explore import WALKED, explorer_at, subject_of, system_named
 from quorate_check.core import reference
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.raft.bounds import RaftBounds
@@ -20,7 +20,15 @@ from raft_promises import NOBODY_LEADS
     ("arguments", "line"),
     [
         (["rafts"], "rafts is no subject: name raft, bft, store, liveness, raft-spec, generals, three-generals, or"),
-        (["bft", "--servers", "4"], "explore bft: the bounds are those of raft; leave them out"),
+        (["bft", "--servers", "4"], "explore bft: these options are bounds of raft; give --bound NAME=VALUE"),
+        (["--bound", "servers=2"], "--bound servers=2: the bounds of raft have options of their own"),
+        (["generals", "--bound", "n=5"], "--bound n=5: generals has no bounds to choose"),
+        (["bft", "--bound", "n=5"], "--bound n=5: bft has the bounds servers, traitors, max_view, lock, decisions"),
+        (["bft", "--bound", "servers=many"], "--bound servers=many: give a value like 4"),
+        (["bft", "--bound", "servers"], "--bound servers: give a value like 4"),
+        (["bft", "--bound", "lock=1"], "--bound lock=1: give a value like true"),
+        (["store", "--bound", "max-term=0"], "--max-term 0: "),
+        (["--path", "no.json", "--bound", "servers=2"], "--path no.json: it has its own subject and bounds; leave the"),
         (["nowhere:system"], "nowhere:system: ModuleNotFoundError"),
         (["--path", "no.json"], "no.json: No such file or directory"),
         (["raft", "--path", "no.json"], "--path no.json: it has its own subject and bounds; leave the others out"),
@@ -32,6 +40,13 @@ def test_a_mistake_is_refused_in_one_line(arguments: list[str], line: str, capsy
     assert main(["explore", "--no-open", *arguments]) == 2
     (error,) = capsys.readouterr().err.splitlines()
     assert error.startswith(f"model-check: {line}")
+
+
+def test_other_subjects_are_explored_within_bounds_that_are_given() -> None:
+    """The others are their own; a saved path has all of them."""
+    system, name, bounds = system_named("bft", WALKED, ["servers=7", "max-view=1", "lock=false"])
+    assert (name, len(system.initial), bounds["traitors"]) == ("bft", 7, 1)
+    assert (bounds["servers"], bounds["max_view"], bounds["lock"], bounds["decisions"]) == (7, 1, False, True)
 
 
 def test_a_port_that_is_taken_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

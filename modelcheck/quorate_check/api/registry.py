@@ -15,7 +15,7 @@ from quorate_check.api.naming import named_system
 from quorate_check.api.witnesses import search_for_witness
 from quorate_check.core.path import Path
 from quorate_check.core.system import System, UnusableSystemError
-from quorate_check.tell.report import SomeBounds
+from quorate_check.tell.report import Bounds, SomeBounds
 from quorate_check.tell.saved import SavedPath
 
 FOLDERS = ("raft", "bft", "store")  # to add a protocol: its folder, and its name here
@@ -103,12 +103,19 @@ def system_of(saved: SavedPath) -> System:
 def _made_of(saved: SavedPath) -> System:
     if ":" in saved.subject:
         return named_system(saved.subject)
-    if (entry := subject(saved.subject)) is None:
+    if subject(saved.subject) is None:
         names = ", ".join((*(each.name for each in subjects()), "and systems that are named as module:attribute"))
         raise UnusableSystemError(f"the path is one of {saved.subject!r}, which can't be replayed; {names}, can")
-    wrong = f"the saved bounds aren't bounds of {saved.subject}"
+    return system_within(saved.subject, saved.bounds)
+
+
+def system_within(name: str, bounds: Bounds) -> System:
+    """Return the system of the subject called `name` within bounds; raise UnusableSystemError if they aren't its."""
+    entry = subject(name)
+    assert entry is not None, name
+    wrong = f"the saved bounds aren't bounds of {name}"
     try:
-        return entry.system(dict(saved.bounds))
+        return entry.system(dict(bounds))
     except UnusableSystemError:
         raise
     except KeyError as error:

@@ -2,9 +2,12 @@
 
 import asyncio
 import importlib.util
+import json
 import os
 import signal
 import webbrowser
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +15,7 @@ import typer
 
 from quorate_check.api.guard import Guard
 from quorate_check.api.naming import named_system
-from quorate_check.api.registry import system_of
+from quorate_check.api.registry import system_of, system_within
 from quorate_check.api.regression import regression_test
 from quorate_check.api.witnesses import search_for_witness
 from quorate_check.bft.bounds import BftBounds
@@ -65,6 +68,14 @@ PortOption = Annotated[
     int, typer.Option("--port", min=0, max=65535, help="The port on this machine.", show_default="any free one")
 ]
 OpenOption = Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")]
+BoundOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--bound",
+        metavar="NAME=VALUE",
+        help="A bound of another subject than raft, named as in its report; repeatable.",
+    ),
+]
 PathOption = Annotated[
     str | None, typer.Option("--path", metavar="FILE", help="Begin at the end of a saved path, of its subject.")
 ]
@@ -76,38 +87,63 @@ def explore(
     bounds: RaftBounds,
     name: SubjectArgument = None,
     *,
+    bound: BoundOption = None,
     port: PortOption = 0,
     browser: OpenOption = True,
     path: PathOption = None,
 ) -> int:
-    """Walk through the states of a system on a local page. Step by step, on the real code; the bounds are Raft's."""
+    """Walk through the states of a system on a local page. Step by step, on the real code."""
     if path is not None:
-        if name is not None or bounds != WALKED:
+        if name is not None or bounds != WALKED or bound:
             raise UnusableSystemError(f"--path {path}: it has its own subject and bounds; leave the others out")
         saved = load(path)
         system, subject_name, saved_bounds = system_of(replace(saved, reached=False)), saved.subject, saved.bounds
     else:
         saved = None
-        system, subject_name, saved_bounds = system_named(name or RAFT, bounds)
+        system, subject_name, saved_bounds = system_named(name or RAFT, bounds, bound or [])
     subject = subject_of(Guard(replace(system, symmetry=None)).system, subject_name, saved_bounds)
     _serve(explorer_at(subject, saved), port, browser=browser)
     return 0
 
 
-def system_named(name: str, bounds: RaftBounds) -> tuple[System, str, Bounds]:
-    """Return the system called `name`, with the name and the bounds by which a saved path finds it."""
+def system_named(name: str, bounds: RaftBounds, others: Sequence[str]) -> tuple[System, str, Bounds]:
+    """Return the system called `name`, with the name and the bounds by which a saved path finds it.
+
+    `bounds` are Raft's, and `others`, as NAME=VALUE, those of another subject that aren't its own ones.
+    """
     if name == RAFT:
+        if others:
+            raise UnusableSystemError(f"--bound {others[0]}: the bounds of raft have options of their own")
         return bounds.system(), RAFT, bounds.as_dict()
     if bounds != WALKED:
-        raise UnusableSystemError(f"explore {name}: the bounds are those of raft; leave them out")
+        raise UnusableSystemError(f"explore {name}: these options are bounds of raft; give --bound NAME=VALUE")
     if (entry := OTHERS.get(name)) is not None:
         registered_name, own_bounds = entry
-        return own_bounds.system(), registered_name, own_bounds.as_dict()
+        values = changed(name, own_bounds.as_dict(), others)
+        return system_within(registered_name, values), registered_name, values
+    if others:
+        raise UnusableSystemError(f"--bound {others[0]}: {name} has no bounds to choose")
     name = GENERALS.get(name, name)
     if ":" not in name:
         raise UnusableSystemError(f"{name} is no subject: name {NAMES}, or MODULE:NAME")
     system = named_system(name)
     return system, name, bounds_of(system)
+
+
+def changed(name: str, bounds: Bounds, changes: Sequence[str]) -> Bounds:
+    """Return bounds with changes, each NAME=VALUE; raise UnusableSystemError if there is no such bound."""
+    values = dict(bounds)
+    for change in changes:
+        key, _, text = change.partition("=")
+        key = key.replace("-", "_")
+        if key not in values:
+            raise UnusableSystemError(f"--bound {change}: {name} has the bounds {', '.join(values)}")
+        with suppress(json.JSONDecodeError):
+            text = json.loads(text)
+        if type(text) is not type(values[key]):
+            raise UnusableSystemError(f"--bound {change}: give a value like {json.dumps(values[key])}")
+        values[key] = text
+    return values
 
 
 def subject_of(system: System, name: str, bounds: Bounds) -> "Subject":
