@@ -175,6 +175,22 @@ def test_lists_of_the_page_have_an_end(demo: Demo) -> None:
         assert page.locator("#operations tbody tr").count() <= 8
 
 
+def test_the_messages_of_a_bft_cluster_are_shown_as_they_pass() -> None:
+    """By name and place, and as points that fly; nodes and keys stay readable for everybody."""
+    with demo_with_page("--protocol", "bft") as demo, open_tab(width=390) as tab:
+        page = tab.page
+        page.goto(demo.address)
+        leader_of(page)
+        votes = page.locator("#messages td", has_text="Vote (commit)")
+        expect(votes.first).to_be_visible()
+        for name in ("Propose", "Vote (prepare)", "Decide"):
+            expect(page.locator("#messages td", has_text=name).first).to_be_visible()
+        assert page.locator("#messages tbody tr").count() <= 100
+        expect(page.locator("#specification")).to_be_hidden()
+        assert tab.errors == []
+        assert accessibility_findings(page) == []
+
+
 def test_a_node_joins_and_is_removed_and_ctrl_c_ends_all() -> None:
     """By two buttons; nothing is left running."""
     with demo_with_page() as demo:

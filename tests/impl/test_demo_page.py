@@ -12,19 +12,55 @@ import pytest
 from starlette.testclient import TestClient
 
 from patience import PATIENCE_S
+from quorate.bft import Phase, Vote
+from quorate.bft_server.codec import encode
+from quorate.bft_server.messages import Ask
 from quorate.cli.demo_cluster import Cluster
 from quorate.cli.demo_web.feed import Feed
 from quorate.cli.demo_web.page import page_of
+from quorate.cli.demo_web.passing import MOST_MESSAGES, Passing
 from quorate.cli.demo_web.traced_node import LONGEST_LOG, TracedNode
 from quorate.cli.demo_web.watch import MOST_STEPS, Watch, most_telling
 from quorate.cli.demo_wires import Wires
 from quorate.node.config_values import Protocol
 from quorate.raft import Config, Propose
 from quorate.runtime.tail import MOST_BYTES, Tail
+from quorate.runtime.transport.frames import header
 from real_cluster import free_ports_in_a_row
 from traced_cluster import TracedCluster
 
 HOST = "127.0.0.1"
+VOTE = Vote(1, 2, Phase.COMMIT, 7, 3, b"digest", b"signature")
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+def test_messages_on_a_wire_are_read_however_their_bytes_come(size: int) -> None:
+    """Behind the hello of each connection; of another connection as well."""
+    passing = Passing()
+    parts = [b"hello", encode(VOTE), encode(Ask(5))]
+    stream = b"".join(header(part) + part for part in parts)
+    for connection in range(2):
+        listener = passing.listen(connection, 9)
+        for start in range(0, len(stream), size):
+            listener(stream[start : start + size])
+    vote = {"to": 9, "name": "Vote", "index": 7, "view": 3, "phase": "commit"}
+    ask = {"to": 9, "name": "Ask"}
+    assert passing.take() == [{"from": source, **each} for source in range(2) for each in (vote, ask)]
+    assert passing.take() == []
+
+
+@pytest.mark.parametrize("rubbish", [header(b"?") + b"?", b"\xff" * 9])
+def test_nothing_is_read_behind_what_is_no_message(rubbish: bytes) -> None:
+    """A traitor may send it; other connections are read on, and of many messages the latest are shown."""
+    passing = Passing()
+    good = header(b"hello") + b"hello" + (header(encode(VOTE)) + encode(VOTE)) * (2 * MOST_MESSAGES)
+    bad = passing.listen(1, 2)
+    bad(good + rubbish)
+    assert len(passing.take()) == MOST_MESSAGES
+    bad(good)
+    assert passing.take() == []
+    passing.listen(1, 2)(good)
+    assert len(passing.take()) == MOST_MESSAGES
 
 
 def test_a_feed_keeps_the_latest_events_and_says_how_many_a_slow_page_missed() -> None:

@@ -12,6 +12,7 @@ from quorate.cli.access import DEMO_HOST, DEMO_NODES_OF_BFT, Access
 from quorate.cli.demo_cluster import CLUSTER, HELP, KEYS, Cluster, changes_by_keys
 from quorate.cli.demo_process import Process
 from quorate.cli.demo_view import view_on
+from quorate.cli.demo_web.passing import Passing
 from quorate.cli.demo_wires import Wires
 from quorate.cli.errors import DONE, CommandFailedError
 from quorate.cli.keys import put_keys
@@ -74,13 +75,16 @@ async def _demo(options: Demo, folder: Path) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, end.set)
-    traces = wires = None
-    if options.page is not None:
-        traces, wires = _trace_folder(folder) if options.protocol is Protocol.RAFT else None, Wires(DEMO_HOST)
+    traces = wires = passing = None
+    if options.page is not None and options.protocol is Protocol.RAFT:
+        traces, wires = _trace_folder(folder), Wires(DEMO_HOST)
+    elif options.page is not None:
+        passing = Passing()
+        wires = Wires(DEMO_HOST, passing.listen)
     cluster = Cluster(folder, options.port, options.protocol, traces, wires)
     try:
         await cluster.start()
-        async with _page(options.page, cluster, traces, end) as show_on_page:
+        async with _page(options.page, cluster, traces or passing, end) as show_on_page:
             await _show(cluster, options.seconds, end, show_on_page)
     finally:
         await cluster.stop()
@@ -101,9 +105,9 @@ def _trace_folder(folder: Path) -> Path:
 
 @asynccontextmanager
 async def _page(
-    options: PageOptions | None, cluster: Cluster, traces: Path | None, end: asyncio.Event
+    options: PageOptions | None, cluster: Cluster, source: Path | Passing | None, end: asyncio.Event
 ) -> AsyncIterator[Callable[[list[Row]], None]]:
-    """Serve a page, if one is wanted; what this yields shows the nodes' INFO on it."""
+    """Serve a page, if one is wanted, with messages from `source`; what this yields shows the nodes' INFO on it."""
     if options is None:
         yield lambda _: None
         return
@@ -111,7 +115,7 @@ async def _page(
     from quorate.cli.demo_web.page import served  # noqa: PLC0415
     from quorate.cli.demo_web.watch import Watch  # noqa: PLC0415
 
-    watch = Watch(cluster, traces)
+    watch = Watch(cluster, source)
     async with served(watch, options, end):
         yield watch.take_rows
 

@@ -6,22 +6,30 @@ members, nodes find each other by the addresses in the log, and the wires carry 
 
 import asyncio
 import socket
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeAlias
 
 from quorate.runtime.addresses import Address
 from quorate.runtime.network_writes import write
 
 _READ_BYTES: Final = 1 << 16
 
+# Takes the bytes of a connection as they come.
+Listener: TypeAlias = Callable[[bytes], None]
+
 
 class Wire:
     """The connections that one node opens to another, whose address is `target`."""
 
-    def __init__(self, target: Address, host: str) -> None:
-        """Take a port of `host`; connections are accepted from `start` on."""
+    def __init__(self, target: Address, host: str, listen: Callable[[], Listener]) -> None:
+        """Take a port of `host`; connections are accepted from `start` on.
+
+        `listen` returns for each connection what takes the bytes that the connecting node sends.
+        """
         self.is_cut = False
         self._target = target
+        self._listen = listen
         self._socket = socket.create_server((host, 0))
         self._server: asyncio.Server | None = None
         self._ends: list[asyncio.StreamWriter] = []
@@ -69,16 +77,21 @@ class Wire:
         self._ends += [writer, far_writer]
         try:
             if not self.is_cut:
-                await asyncio.gather(_carry(reader, far_writer), _carry(far_reader, writer))
+                await asyncio.gather(_carry(reader, far_writer, self._listen()), _carry(far_reader, writer, _ignore))
         finally:
             self._ends = [end for end in self._ends if end not in {writer, far_writer}]
             far_writer.transport.abort()
 
 
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+def _ignore(_: bytes) -> None:
+    """Take no note of what passes."""
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener: Listener) -> None:
     """Carry bytes from one connection to another until one of them ends; then end the other."""
     with suppress(OSError):
         while data := await reader.read(_READ_BYTES):
+            listener(data)
             write(writer.transport, data)
             await writer.drain()
     writer.transport.abort()
@@ -87,14 +100,18 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 class Wires:
     """The wires of a demo, by the number of the node that connects and that of the other one."""
 
-    def __init__(self, host: str) -> None:
-        """Have no wires; `host` is that of all nodes."""
+    def __init__(self, host: str, listen: Callable[[int, int], Listener] = lambda _source, _dest: _ignore) -> None:
+        """Have no wires; `host` is that of all nodes.
+
+        `listen` returns, for each connection from one node to another, what takes the bytes that the first one sends.
+        """
         self._host = host
+        self._listen = listen
         self._wires: dict[tuple[int, int], Wire] = {}
 
     def add(self, source: int, dest: int, target: Address) -> Address:
         """Return the address at which `source` finds `dest`, which listens at `target`."""
-        wire = self._wires[source, dest] = Wire(target, self._host)
+        wire = self._wires[source, dest] = Wire(target, self._host, lambda: self._listen(source, dest))
         return wire.address
 
     async def start(self) -> None:

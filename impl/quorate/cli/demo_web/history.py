@@ -7,7 +7,6 @@ PERIOD_S the clients go over to new keys, which are absent at first. So each his
 import asyncio
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -126,8 +125,7 @@ class History:
         try:
             output, _ = await process.communicate()
         finally:
-            with suppress(ProcessLookupError):
-                process.kill()
+            await checker.stop(process)
         report = checker.decode(output) or {}
         period.verdict = report.get("verdict", "unknown")
         self._verdict = report.get("conclusion", "unknown: model-check history gave no report")

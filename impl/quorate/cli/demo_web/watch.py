@@ -13,6 +13,7 @@ from quorate.cli.demo_process import Process
 from quorate.cli.demo_web import checker
 from quorate.cli.demo_web.feed import Event, Feed
 from quorate.cli.demo_web.history import History
+from quorate.cli.demo_web.passing import Passing
 from quorate.cli.demo_web.traced_node import TracedNode
 from quorate.cli.table import Row, cells, role_of
 from quorate.client.client import Client
@@ -27,13 +28,13 @@ MOST_JUDGED: Final = 200  # of a tick
 class Watch:
     """The events of a demo in `feed`, for pages."""
 
-    def __init__(self, cluster: Cluster, traces: Path | None) -> None:
-        """Watch the nodes of `cluster`, which write to `traces`, if to anything."""
+    def __init__(self, cluster: Cluster, source: Path | Passing | None) -> None:
+        """Watch the nodes of `cluster`, whose messages are in the traces in a folder, or are those on its wires."""
         self.cluster = cluster
         self.feed = Feed()
         self.history = History(self.client, cluster.folder, Random())  # noqa: S311 - which keys clients choose
         self.verdict: Event = {"kind": "verdict", "steps": 0, "text": "nothing is judged yet"}
-        self._traces = traces
+        self._source = source
         self._rows: Sequence[Row] = ()
         self._tails: dict[int, Tail] = {}
         self._nodes: dict[int, TracedNode] = {}
@@ -49,8 +50,8 @@ class Watch:
         """Fill the feed until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.history.run())
-            if self._traces is not None:
-                tasks.create_task(self._judge(self._traces))
+            if isinstance(self._source, Path):
+                tasks.create_task(self._judge(self._source))
             while True:
                 self._look()
                 await asyncio.sleep(TICK_S)
@@ -67,6 +68,8 @@ class Watch:
     def _look(self) -> None:
         for process in self.cluster.processes:
             self._read(process)
+        if isinstance(self._source, Passing) and (messages := self._source.take()):
+            self.feed.add({"kind": "messages", "messages": messages})
         if self._judged:
             judged, self._judged = self._judged, []
             self.feed.add({"kind": "judged", "steps": most_telling(judged, MOST_JUDGED)})

@@ -4,6 +4,7 @@ import { byId, element } from "../base/elements.js";
 import { act, keepChildren, setClass, setText } from "./changes.js";
 import { showHistory } from "./history.js";
 import { showNodes as listNodes } from "./nodes.js";
+import { addMessages } from "./passing.js";
 import { sendMessages, showNodes as drawNodes, showWires as drawWires, stateOf } from "./picture.js";
 import { addJudged, addSteps, rowCount, showVerdict } from "./steps.js";
 
@@ -15,6 +16,7 @@ const handlers = {
   cluster: (event) => {
     protocol = event.protocol;
     byId("add").hidden = byId("specification").hidden = byId("legend").hidden = protocol !== "raft";
+    byId("passing").hidden = byId("bft-legend").hidden = protocol === "raft";
   },
   nodes: (event) => {
     nodes = event.nodes;
@@ -31,6 +33,10 @@ const handlers = {
   steps: (event) => {
     for (const step of event.steps) sendMessages(event.node, step);
     addSteps(event.node, event.steps);
+  },
+  messages: (event) => {
+    for (const { from, to, name } of event.messages) sendMessages(from, { sent: [[name, to]], routine: false });
+    addMessages(event.messages);
   },
   judged: (event) => addJudged(event.steps),
   verdict: showVerdict,

@@ -75,7 +75,11 @@ export function showWires(pairs) {
   drawWires();
 }
 
+const OF_BFT = { Propose: "entries", Payload: "entries", Prepared: "reply", Decide: "reply", History: "reply" };
+
 function kindOf(name, isRoutine) {
+  if (name in OF_BFT) return OF_BFT[name];
+  if (["Timeout", "Want", "Ask"].includes(name)) return "routine";
   if (name.includes("Vote")) return "vote";
   if (isRoutine) return "routine";
   return name.endsWith("Reply") || name === "LeadershipConfirmed" ? "reply" : "entries";
