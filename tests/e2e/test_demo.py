@@ -162,6 +162,23 @@ def test_a_port_in_use_is_told_in_one_line() -> None:
     )
 
 
+def test_a_demo_whose_members_changed_comes_back(tmp_path: Path) -> None:
+    """With its page and without: nodes are where the log says, whatever there was between them."""
+    port = free_ports_in_a_row(PORTS)
+    page = ("--web", "--no-open")
+    with demo(*page, "--data", str(tmp_path), keys=True, port=port) as shown:
+        assert shown.process.stdin is not None
+        shown.process.stdin.write("+\n")
+        shown.process.stdin.flush()
+        shown.until("node 4 is a voter")
+        shown.end(signal.SIGINT)
+    for options in ((), page):
+        with demo(*options, "--data", str(tmp_path), port=port) as shown:
+            assert set(shown.pids) == {1, 2, 3, 4}
+            shown.until("leader in term")
+            shown.end(signal.SIGINT)
+
+
 def test_the_demo_grows_and_shrinks(tmp_path: Path) -> None:
     """By what is typed; a later demo of the same folder has the nodes that there were."""
     servers: list[str] = []

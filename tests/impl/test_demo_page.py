@@ -22,10 +22,12 @@ from quorate.cli.demo_web.passing import MOST_MESSAGES, Passing
 from quorate.cli.demo_web.traced_node import LONGEST_LOG, TracedNode
 from quorate.cli.demo_web.watch import MOST_STEPS, Watch, most_telling
 from quorate.cli.demo_wires import Wires
+from quorate.cli.errors import CommandFailedError
 from quorate.node.config_values import Protocol
 from quorate.raft import Config, Propose
 from quorate.runtime.tail import MOST_BYTES, Tail
 from quorate.runtime.transport.frames import header
+from quorate.runtime.transport.hello import Hello, encode_hello
 from real_cluster import free_ports_in_a_row
 from traced_cluster import TracedCluster
 
@@ -149,8 +151,17 @@ def test_a_tail_that_is_far_behind_skips_what_is_old(tmp_path: Path) -> None:
     assert complete.skipped_bytes == 0
 
 
-def test_a_wire_carries_bytes_until_it_is_cut() -> None:
-    """In both directions; afterwards connections end, until it is mended."""
+PROTOCOL = "raft/0"
+
+
+def hello(source: int, dest: int) -> bytes:
+    """The first frame of a connection."""
+    payload = encode_hello(Hello("demo", source, dest), PROTOCOL)
+    return header(payload) + payload
+
+
+def test_a_wire_carries_bytes_until_it_is_cut(tmp_path: Path) -> None:
+    """In both directions; afterwards connections between its nodes end, until it is mended. Others go on."""
 
     async def use() -> list[bytes]:
         async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -164,40 +175,64 @@ def test_a_wire_carries_bytes_until_it_is_cut() -> None:
 
         closed = asyncio.Semaphore(0)
         server = await asyncio.start_server(echo, HOST, 0)
-        wires = Wires(HOST)
-        at = wires.add(1, 2, server.sockets[0].getsockname())
+        wires = Wires(HOST, tmp_path, PROTOCOL)
+        for node in (1, 2, 3):
+            wires.add(node, server.sockets[0].getsockname())
         await wires.start()
+        assert wires.pairs() == [(1, 2, False), (1, 3, False), (2, 3, False)]
         answers = []
 
-        async def ask() -> bytes:
+        async def ask(first: bytes) -> bytes:
+            at = wires.gate(2)
+            assert at is not None
             reader, writer = await asyncio.open_connection(*at)
             try:
-                writer.write(b"hello\n")
-                return await reader.readline()
+                writer.write(first + b"hello\n")
+                return (await reader.readline()).removeprefix(first)
             except OSError:
                 return b""
             finally:
                 writer.transport.abort()
 
-        answers.append(await ask())
+        answers.append(await ask(hello(1, 2)))
         wires.cut(2, 1)
-        answers.append(await ask())
+        assert wires.pairs()[0] == (1, 2, True)
+        answers.append(await ask(hello(1, 2)))
+        answers.append(await ask(hello(3, 2)))
         wires.mend(1, 2)
-        answers.append(await ask())
+        answers.append(await ask(hello(1, 2)))
+        answers.append(await ask(header(b"no hello") + b"no hello"))
+        answers.append(await ask(b"\xff" * 9))
         wires.close()
         server.close()
         async with asyncio.timeout(PATIENCE_S):
-            for _ in range(2):  # connections that reached the server
+            for _ in range(3):  # connections that reached the server
                 await closed.acquire()
         return answers
 
-    assert asyncio.run(use()) == [b"hello\n", b"", b"hello\n"]
+    assert asyncio.run(use()) == [b"hello\n", b"", b"hello\n", b"hello\n", b"", b""]
+
+
+def test_a_gate_is_where_it_was_in_an_earlier_demo(tmp_path: Path) -> None:
+    """For logs say that nodes are there. A port that another program has taken since is told in one line."""
+    first = Wires(HOST, tmp_path, PROTOCOL)
+    at = first.add(4, (HOST, 7))
+    assert at == first.gate(4)
+    with pytest.raises(CommandFailedError, match=f"port {at[1]} of node 4: Address already in use"):
+        Wires(HOST, tmp_path, PROTOCOL).add_former(4)
+    first.close()
+    again = Wires(HOST, tmp_path, PROTOCOL)
+    assert again.gate(4) is None
+    again.add_former(3)
+    again.add_former(4)
+    assert (again.gate(3), again.gate(4)) == (None, at)
+    again.close()
 
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[TestClient]:
     """The page of a cluster none of whose nodes was started."""
-    wires = Wires(HOST)
+    wires = Wires(HOST, tmp_path, PROTOCOL)
     cluster = Cluster(tmp_path, free_ports_in_a_row(10), Protocol.RAFT, None, wires)
     local = page_of(Watch(cluster, None))
     yield TestClient(local.application, base_url=f"http://127.0.0.1/{local.token}/")

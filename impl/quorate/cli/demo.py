@@ -8,18 +8,20 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from quorate.bft_server.codec import CODEC as BFT_CODEC
 from quorate.cli.access import DEMO_HOST, DEMO_NODES_OF_BFT, Access
 from quorate.cli.demo_cluster import CLUSTER, HELP, KEYS, Cluster, changes_by_keys
 from quorate.cli.demo_process import Process
 from quorate.cli.demo_view import view_on
 from quorate.cli.demo_web.passing import Passing
-from quorate.cli.demo_wires import Wires
+from quorate.cli.demo_wires import PORTS, Wires
 from quorate.cli.errors import DONE, CommandFailedError
 from quorate.cli.keys import put_keys
 from quorate.cli.output import console
 from quorate.cli.page_options import PageOptions
 from quorate.cli.table import Row
 from quorate.node.config_values import Protocol
+from quorate.raft_server.wire import CODEC as RAFT_CODEC
 from quorate.runtime.addresses import show_address
 from quorate.runtime.keys import PUBLIC_NAME
 from quorate.runtime.paths import is_there
@@ -77,10 +79,12 @@ async def _demo(options: Demo, folder: Path) -> int:
         loop.add_signal_handler(number, end.set)
     traces = wires = passing = None
     if options.page is not None and options.protocol is Protocol.RAFT:
-        traces, wires = _trace_folder(folder), Wires(DEMO_HOST)
+        traces, wires = _trace_folder(folder), Wires(DEMO_HOST, folder, RAFT_CODEC.protocol)
     elif options.page is not None:
         passing = Passing()
-        wires = Wires(DEMO_HOST, passing.listen)
+        wires = Wires(DEMO_HOST, folder, BFT_CODEC.protocol, passing.listen)
+    elif is_there(folder / PORTS) and options.protocol is Protocol.RAFT:  # its log says that nodes are there
+        wires = Wires(DEMO_HOST, folder, RAFT_CODEC.protocol)
     cluster = Cluster(folder, options.port, options.protocol, traces, wires)
     try:
         await cluster.start()

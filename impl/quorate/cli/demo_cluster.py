@@ -1,6 +1,7 @@
 """The nodes of `quorate demo`: its founders, and those that come and go while it runs."""
 
 import asyncio
+import json
 import os
 import re
 import sys
@@ -16,7 +17,7 @@ from quorate.cli.demo_wires import Wires
 from quorate.cli.errors import CommandFailedError
 from quorate.cli.members import request
 from quorate.node.config_values import Protocol
-from quorate.runtime.addresses import HIGHEST_PORT, Address, show_address
+from quorate.runtime.addresses import HIGHEST_PORT, Address, parse_address, show_address
 from quorate.runtime.keys import PUBLIC_NAME, secret_path
 
 CLUSTER: Final = "demo"
@@ -38,9 +39,8 @@ class Cluster:
     ) -> None:
         """Write the configurations of the founders.
 
-        Nodes write traces to the folder `traces`, if given. With `wires`, which a page can cut, the founders connect
-        through these, and disks can be slowed down. Once the members are others than the founders, `has_changed` is
-        true.
+        Nodes write traces to the folder `traces`, if given. With `wires`, which a page can cut, nodes connect through
+        these, and disks can be slowed down.
         """
         self.folder = folder
         self.wires = wires
@@ -51,10 +51,15 @@ class Cluster:
         self._founders = DEMO_NODES if self.can_change else DEMO_NODES_OF_BFT
         numbers = [number for number in self._founders if not self._was_removed(number)]
         self.processes = [self._process(number) for number in numbers]
+        if self.wires is not None:
+            for number in numbers:
+                self.wires.add(number, self._address_for_nodes(number))
         for process in self.processes:
             self._configure(process)
         self.processes += [self._process(number) for number in self._joined()]
-        self.has_changed = set(self._founders) != {process.number for process in self.processes}
+        if self.wires is not None:
+            for number in self._joined():
+                self.wires.add_former(number)
         self._running: list[Process] = []
 
     async def start(self) -> None:
@@ -91,7 +96,6 @@ class Cluster:
             raise CommandFailedError(f"there is no port {port} for another node: choose a lower --port")
         process = self._process(number)
         process.configure({"cluster": CLUSTER, "join": show_address(self._some_address())})
-        self.has_changed = True
         await process.start()
         self._running.append(process)
         self.processes = [*self.processes, process]
@@ -102,7 +106,8 @@ class Cluster:
                 await asyncio.sleep(PAUSE_S)
             while True:
                 try:
-                    await request(self._access(*self.processes), None, CHANGE_PATIENCE_S, "PROMOTE", str(number))
+                    await self._request("PROMOTE", str(number))
+                    await self._connect_through_wires()
                     return f"node {number} is a voter; it serves clients at {show_address(process.address)}"
                 except CommandFailedError as error:
                     if "lags behind" not in str(error):
@@ -118,23 +123,45 @@ class Cluster:
         if len(self.processes) == 1:
             raise CommandFailedError("the last node can't be removed")
         process = self.process(number)
-        await request(self._access(*self.processes), None, CHANGE_PATIENCE_S, "REMOVE", str(process.number))
-        self.has_changed = True
+        await self._request("REMOVE", str(process.number))
         self.processes = [each for each in self.processes if each is not process]
         process.configuration.rename(process.configuration.with_name(f"{process.configuration.name}{_GONE}"))
         process.ask_to_end()
+        await self._connect_through_wires()
+        if self.wires is not None:
+            self.wires.remove(number)
         return f"node {process.number} is removed"
+
+    async def _connect_through_wires(self) -> None:
+        """Have the log say of each member that it is at its gate: there nodes find each other after a change."""
+        if self.wires is None:
+            return
+        members = json.loads(await self._request("LIST"))["members"]
+        for member, address in ((member["id"], member["address"]) for member in members):
+            gate = self.wires.gate(member) or self.wires.add(member, parse_address(address))
+            await self.wires.start()
+            if address != show_address(gate):
+                await self._request("ADDRESS", str(member), show_address(gate))
+
+    async def _request(self, *words: str) -> bytes:
+        """Ask the cluster something about its members; return the reply."""
+        reply = await request(self._access(*self.processes), None, CHANGE_PATIENCE_S, *words)
+        assert isinstance(reply, bytes), reply
+        return reply
 
     def _configure(self, process: Process) -> None:
         values = {"cluster": CLUSTER, "protocol": self._protocol.value}
         if self._protocol is Protocol.BFT:
             secret = secret_path(Path(KEYS), process.number)
             values |= {"secret-key": str(secret), "public-keys": str(Path(KEYS, PUBLIC_NAME))}
-        first, me = self._port + len(DEMO_NODES_OF_BFT) - 1, process.number
-        peers = {number: (HOST, first + number) for number in self._founders}
+        peers = {number: self._address_for_nodes(number) for number in self._founders}
         if self.wires is not None:
-            peers |= {number: self.wires.add(me, number, at) for number, at in peers.items() if number != me}
+            gates = {number: self.wires.gate(number) for number in self._founders if number != process.number}
+            peers |= {number: gate for number, gate in gates.items() if gate is not None}
         process.configure(values, peers)
+
+    def _address_for_nodes(self, founder: int) -> Address:
+        return HOST, self._port + len(DEMO_NODES_OF_BFT) - 1 + founder
 
     def _process(self, number: int) -> Process:
         options: list[str] = []

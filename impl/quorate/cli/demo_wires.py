@@ -1,90 +1,166 @@
-"""The wires between the founders of a demo: connections from one node to another lead through them, and can be cut.
+"""The wires between the nodes of a demo: all connections from one node to another lead through them, and can be cut.
 
-Each node finds the others at the addresses in its file, which are those of its own wires. After the first change of the
-members, nodes find each other by the addresses in the log, and the wires carry nothing any more.
+Each node has a gate, where the others find it: in their files, and after a change of the members in the log. The first
+bytes of a connection name the node that opens it. The ports of gates are written down, for they are in the log: a later
+demo in the same folder opens the same gates.
 """
 
 import asyncio
+import json
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from itertools import combinations
+from pathlib import Path
 from typing import Final, TypeAlias
 
+from quorate.cli.errors import CommandFailedError
 from quorate.runtime.addresses import Address
 from quorate.runtime.network_writes import write
+from quorate.runtime.paths import is_there
+from quorate.runtime.transport.frames import HEADER_BYTES, WireError
+from quorate.runtime.transport.hello import decode_hello
 
+PORTS: Final = "wires.json"
+LONGEST_HELLO: Final = 1 << 20  # bytes
 _READ_BYTES: Final = 1 << 16
 
+Pair: TypeAlias = tuple[int, int]  # the lower number first
 # Takes the bytes of a connection as they come.
 Listener: TypeAlias = Callable[[bytes], None]
 
 
-class Wire:
-    """The connections that one node opens to another, whose address is `target`."""
+def pair_of(one: int, other: int) -> Pair:
+    """Return two nodes as a pair."""
+    return min(one, other), max(one, other)
 
-    def __init__(self, target: Address, host: str, listen: Callable[[], Listener]) -> None:
-        """Take a port of `host`; connections are accepted from `start` on.
 
-        `listen` returns for each connection what takes the bytes that the connecting node sends.
+def ignore(_: bytes) -> None:
+    """Take no note of what passes."""
+
+
+class Wires:
+    """The gates of nodes, and the connections through them, which end where a wire is cut."""
+
+    def __init__(
+        self,
+        host: str,
+        folder: Path,
+        protocol: str,
+        listen: Callable[[int, int], Listener] = lambda _source, _dest: ignore,
+    ) -> None:
+        """Have no gates; `host` is that of all nodes, `folder` that of the demo, `protocol` the name that nodes speak.
+
+        `listen` returns, for each connection from one node to another, what takes the bytes that the first one sends.
         """
-        self.is_cut = False
-        self._target = target
-        self._listen = listen
-        self._socket = socket.create_server((host, 0))
-        self._server: asyncio.Server | None = None
-        self._ends: list[asyncio.StreamWriter] = []
+        self._host, self._file, self._protocol, self._listen = host, folder / PORTS, protocol, listen
+        self._ports: dict[int, int] = {}
+        self._former_targets: dict[int, Address] = {}
+        if is_there(self._file):
+            for node, (port, *target) in json.loads(self._file.read_text(encoding="utf-8")).items():
+                self._ports[int(node)], self._former_targets[int(node)] = port, (target[0], target[1])
+        self._targets: dict[int, Address] = {}
+        self._sockets: dict[int, socket.socket] = {}
+        self._servers: dict[int, asyncio.Server] = {}
+        self._cuts: set[Pair] = set()
+        self._ends: dict[Pair, list[asyncio.StreamWriter]] = {}
 
-    @property
-    def address(self) -> Address:
-        """Where the connecting node finds the other one."""
-        host, port = self._socket.getsockname()
-        return host, port
+    def add(self, node: int, target: Address) -> Address:
+        """Return the address of the gate of `node`, which listens at `target`; `start` opens it.
+
+        Raises CommandFailedError if another program has its port.
+        """
+        try:
+            gate = self._sockets[node] = socket.create_server((self._host, self._ports.get(node, 0)))
+        except OSError as error:
+            raise CommandFailedError(
+                f"{self._file}: port {self._ports[node]} of node {node}: {error.strerror}"
+            ) from error
+        self._targets[node] = self._former_targets[node] = target
+        self._ports[node] = gate.getsockname()[1]
+        lines = {each: (self._ports[each], *address) for each, address in self._former_targets.items()}
+        self._file.write_text(json.dumps(lines), encoding="utf-8")
+        return self._host, self._ports[node]
+
+    def add_former(self, node: int) -> None:
+        """Open the gate of a node that had one in an earlier demo."""
+        if node in self._former_targets:
+            self.add(node, self._former_targets[node])
+
+    def gate(self, node: int) -> Address | None:
+        """Return the address of the gate of a node, None if it has none."""
+        return (self._host, self._ports[node]) if node in self._targets else None
 
     async def start(self) -> None:
-        """Accept connections."""
-        self._server = await asyncio.start_server(self._connect, sock=self._socket)
+        """Open the gates that are new."""
+        for node, gate in self._sockets.items():
+            if node not in self._servers:
+                self._servers[node] = await asyncio.start_server(partial(self._connect, node), sock=gate)
 
-    def cut(self) -> None:
-        """End all connections, and those that come until `mend`."""
-        self.is_cut = True
-        for end in self._ends:
+    def cut(self, one: int, other: int) -> None:
+        """End all connections between two nodes, and those that come until `mend`."""
+        self._cuts.add(pair := pair_of(one, other))
+        for end in self._ends.get(pair, []):
             end.transport.abort()
 
-    def mend(self) -> None:
-        """Let connections through again."""
-        self.is_cut = False
+    def mend(self, one: int, other: int) -> None:
+        """Let connections between two nodes through again."""
+        self._cuts.discard(pair_of(one, other))
+
+    def remove(self, node: int) -> None:
+        """Close the gate of a node, and end all connections with it."""
+        for pair, ends in self._ends.items():
+            if node in pair:
+                for end in ends:
+                    end.transport.abort()
+        del self._targets[node]
+        if (server := self._servers.pop(node, None)) is not None:
+            server.close()
+        self._sockets.pop(node).close()
+
+    def pairs(self) -> list[tuple[int, int, bool]]:
+        """Return each pair of nodes, the lower number first, and whether the wires between them are cut."""
+        return [(*pair, pair in self._cuts) for pair in combinations(sorted(self._targets), 2)]
 
     def close(self) -> None:
-        """End all connections, and accept no more."""
-        self.cut()
-        if self._server is not None:
-            self._server.close()
-        self._socket.close()
+        """End all connections, and close all gates."""
+        for node in list(self._targets):
+            self.remove(node)
 
-    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            if not self.is_cut:
-                await self._join(reader, writer, *await asyncio.open_connection(*self._target))
+    async def _connect(self, dest: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, WireError, asyncio.IncompleteReadError):
+            hello = await _first_frame(reader)
+            source = decode_hello(hello[HEADER_BYTES:], self._protocol).source
+            if pair_of(source, dest) not in self._cuts:
+                await self._join(source, dest, hello, reader, writer)
         writer.transport.abort()
 
     async def _join(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        far_reader: asyncio.StreamReader,
-        far_writer: asyncio.StreamWriter,
+        self, source: int, dest: int, hello: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        self._ends += [writer, far_writer]
+        far_reader, far_writer = await asyncio.open_connection(*self._targets[dest])
+        ends = self._ends.setdefault(pair_of(source, dest), [])
+        ends += [writer, far_writer]
         try:
-            if not self.is_cut:
-                await asyncio.gather(_carry(reader, far_writer, self._listen()), _carry(far_reader, writer, _ignore))
+            if pair_of(source, dest) not in self._cuts:
+                listener = self._listen(source, dest)
+                listener(hello)
+                write(far_writer.transport, hello)
+                await asyncio.gather(_carry(reader, far_writer, listener), _carry(far_reader, writer, ignore))
         finally:
-            self._ends = [end for end in self._ends if end not in {writer, far_writer}]
+            ends.remove(writer)
+            ends.remove(far_writer)
             far_writer.transport.abort()
 
 
-def _ignore(_: bytes) -> None:
-    """Take no note of what passes."""
+async def _first_frame(reader: asyncio.StreamReader) -> bytes:
+    """Return the first frame of a connection, header included; raises WireError if it can't be a hello."""
+    header = await reader.readexactly(HEADER_BYTES)
+    length = int.from_bytes(header, "big")
+    if length > LONGEST_HELLO:
+        raise WireError("no hello is that long")
+    return header + await reader.readexactly(length)
 
 
 async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener: Listener) -> None:
@@ -95,48 +171,3 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lis
             write(writer.transport, data)
             await writer.drain()
     writer.transport.abort()
-
-
-class Wires:
-    """The wires of a demo, by the number of the node that connects and that of the other one."""
-
-    def __init__(self, host: str, listen: Callable[[int, int], Listener] = lambda _source, _dest: _ignore) -> None:
-        """Have no wires; `host` is that of all nodes.
-
-        `listen` returns, for each connection from one node to another, what takes the bytes that the first one sends.
-        """
-        self._host = host
-        self._listen = listen
-        self._wires: dict[tuple[int, int], Wire] = {}
-
-    def add(self, source: int, dest: int, target: Address) -> Address:
-        """Return the address at which `source` finds `dest`, which listens at `target`."""
-        wire = self._wires[source, dest] = Wire(target, self._host, lambda: self._listen(source, dest))
-        return wire.address
-
-    async def start(self) -> None:
-        """Accept connections on all wires."""
-        for wire in self._wires.values():
-            await wire.start()
-
-    def cut(self, one: int, other: int) -> None:
-        """Cut the wires between two nodes, in both directions."""
-        for wire in self._between(one, other):
-            wire.cut()
-
-    def mend(self, one: int, other: int) -> None:
-        """Mend the wires between two nodes."""
-        for wire in self._between(one, other):
-            wire.mend()
-
-    def pairs(self) -> list[tuple[int, int, bool]]:
-        """Return each pair of nodes with wires between them, the lower number first, and whether these are cut."""
-        return [(one, other, wire.is_cut) for (one, other), wire in sorted(self._wires.items()) if one < other]
-
-    def close(self) -> None:
-        """Close all wires."""
-        for wire in self._wires.values():
-            wire.close()
-
-    def _between(self, one: int, other: int) -> list[Wire]:
-        return [wire for pair, wire in self._wires.items() if set(pair) == {one, other}]

@@ -76,7 +76,7 @@ class Watch:
         self._show({"kind": "cluster", "protocol": "raft" if self.cluster.can_change else "bft"})
         self._show({"kind": "nodes", "nodes": [self._node(process) for process in self.cluster.processes]})
         wires = self.cluster.wires
-        pairs = [] if wires is None or self.cluster.has_changed else wires.pairs()
+        pairs = [] if wires is None else wires.pairs()
         self._show({"kind": "wires", "pairs": pairs})
         self._show({"kind": "history", **self.history.state()})
         self._show(self.verdict)
