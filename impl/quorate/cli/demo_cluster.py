@@ -8,17 +8,19 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from quorate.cli.access import DEMO_HOST as HOST
 from quorate.cli.access import DEMO_NODES, DEMO_NODES_OF_BFT, Access
 from quorate.cli.demo_process import Process
 from quorate.cli.demo_wires import Wires
-from quorate.cli.errors import CommandFailedError
+from quorate.cli.errors import NO_ANSWER, CommandFailedError
 from quorate.cli.members import request
 from quorate.node.config_values import Protocol
 from quorate.runtime.addresses import HIGHEST_PORT, Address, parse_address, show_address
 from quorate.runtime.keys import PUBLIC_NAME, secret_path
+
+Members: TypeAlias = dict[int, dict[str, Any]]
 
 CLUSTER: Final = "demo"
 KEYS: Final = "keys"
@@ -104,15 +106,9 @@ class Cluster:
                 if process.end is not None:
                     raise CommandFailedError(f"node {number} didn't start: {process.last_log_line()}")
                 await asyncio.sleep(PAUSE_S)
-            while True:
-                try:
-                    await self._request("PROMOTE", str(number))
-                    await self._connect_through_wires()
-                    return f"node {number} is a voter; it serves clients at {show_address(process.address)}"
-                except CommandFailedError as error:
-                    if "lags behind" not in str(error):
-                        raise
-                    await asyncio.sleep(PAUSE_S)
+            await self._change(lambda members: members[number]["role"] == "voter", "PROMOTE", str(number))
+            await self._connect_through_wires()
+        return f"node {number} is a voter; it serves clients at {show_address(process.address)}"
 
     async def shrink(self) -> str:
         """Remove the latest node, and end it; return what has happened."""
@@ -123,31 +119,41 @@ class Cluster:
         if len(self.processes) == 1:
             raise CommandFailedError("the last node can't be removed")
         process = self.process(number)
-        await self._request("REMOVE", str(process.number))
+        async with asyncio.timeout(CHANGE_PATIENCE_S):
+            await self._change(lambda members: number not in members, "REMOVE", str(number))
         self.processes = [each for each in self.processes if each is not process]
         process.configuration.rename(process.configuration.with_name(f"{process.configuration.name}{_GONE}"))
         process.ask_to_end()
-        await self._connect_through_wires()
+        async with asyncio.timeout(CHANGE_PATIENCE_S):
+            await self._connect_through_wires()
         if self.wires is not None:
             self.wires.remove(number)
-        return f"node {process.number} is removed"
+        return f"node {number} is removed"
 
     async def _connect_through_wires(self) -> None:
         """Have the log say of each member that it is at its gate: there nodes find each other after a change."""
         if self.wires is None:
             return
-        members = json.loads(await self._request("LIST"))["members"]
-        for member, address in ((member["id"], member["address"]) for member in members):
-            gate = self.wires.gate(member) or self.wires.add(member, parse_address(address))
+        for number, member in (await self._members()).items():
+            gate = self.wires.gate(number) or self.wires.add(number, parse_address(member["address"]))
             await self.wires.start()
-            if address != show_address(gate):
-                await self._request("ADDRESS", str(member), show_address(gate))
+            await self._change(_is_at(number, show_address(gate)), "ADDRESS", str(number), show_address(gate))
 
-    async def _request(self, *words: str) -> bytes:
-        """Ask the cluster something about its members; return the reply."""
-        reply = await request(self._access(*self.processes), None, CHANGE_PATIENCE_S, *words)
+    async def _change(self, is_done: Callable[[Members], bool], *words: str) -> None:
+        """Ask for a change until the members are as it leaves them: a request that was lost may have had its effect."""
+        while not is_done(await self._members()):
+            try:
+                await request(self._access(*self.processes), None, CHANGE_PATIENCE_S, *words)
+            except CommandFailedError as error:
+                if error.status != NO_ANSWER and "lags behind" not in str(error):
+                    raise
+                await asyncio.sleep(PAUSE_S)
+
+    async def _members(self) -> Members:
+        """Return the members by number, as the leader knows them."""
+        reply = await request(self._access(*self.processes), None, CHANGE_PATIENCE_S, "LIST")
         assert isinstance(reply, bytes), reply
-        return reply
+        return {member["id"]: member for member in json.loads(reply)["members"]}
 
     def _configure(self, process: Process) -> None:
         values = {"cluster": CLUSTER, "protocol": self._protocol.value}
@@ -196,6 +202,10 @@ class Cluster:
         """The numbers in the names of files."""
         found = (re.match(r"node(\d+)\.", path.name) for path in self.folder.glob(pattern))
         return [int(name[1]) for name in found if name is not None]
+
+
+def _is_at(number: int, address: str) -> Callable[[Members], bool]:
+    return lambda members: members[number]["address"] == address
 
 
 @contextmanager

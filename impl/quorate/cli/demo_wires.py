@@ -26,13 +26,12 @@ PORTS: Final = "wires.json"
 LONGEST_HELLO: Final = 1 << 20  # bytes
 _READ_BYTES: Final = 1 << 16
 
-Pair: TypeAlias = tuple[int, int]  # the lower number first
 # Takes the bytes of a connection as they come.
 Listener: TypeAlias = Callable[[bytes], None]
 
 
-def pair_of(one: int, other: int) -> Pair:
-    """Return two nodes as a pair."""
+def pair_of(one: int, other: int) -> tuple[int, int]:
+    """Return two nodes as a pair, the lower number first."""
     return min(one, other), max(one, other)
 
 
@@ -63,8 +62,8 @@ class Wires:
         self._targets: dict[int, Address] = {}
         self._sockets: dict[int, socket.socket] = {}
         self._servers: dict[int, asyncio.Server] = {}
-        self._cuts: set[Pair] = set()
-        self._ends: dict[Pair, list[asyncio.StreamWriter]] = {}
+        self._cuts: set[tuple[int, int]] = set()
+        self._ends: dict[tuple[int, int], list[asyncio.StreamWriter]] = {}
 
     def add(self, node: int, target: Address) -> Address:
         """Return the address of the gate of `node`, which listens at `target`; `start` opens it.
