@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import redis
@@ -68,10 +69,11 @@ def kill_the_leader(page: Page, begin: float) -> None:
 
 
 def write_for(seconds: float) -> None:
-    """Write with the rate above."""
+    """Write with the rate above; a write may fail when a leader is lost."""
     with redis.Redis(port=PORT) as client:
         for number in range(int(seconds * WRITES_PER_S)):
-            client.set("load", number)
+            with suppress(redis.RedisError):
+                client.set("load", number)
             time.sleep(1 / WRITES_PER_S)
 
 
