@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import quorate_check
+from browser import Scheme, accessibility_findings, open_tab
 from documented import ROOT
 from patience import PROGRAM_S
 
@@ -60,6 +61,16 @@ def test_every_page_is_in_the_site(folder: Path) -> None:
     for page in site.rglob("*.html"):  # pages of HTML link by hand, which Sphinx doesn't check
         for target in re.findall(r'href="([^"#:?]+\.html)(?:#[^"]*)?"', _text(page)):
             assert (page.parent / target).is_file(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_read_the_site(folder: Path, scheme: Scheme) -> None:
+    """Nothing that axe finds, on pages with lists, tables, code, output and the API."""
+    assert build(folder, "build/site").returncode == 0
+    with open_tab(scheme=scheme) as tab:
+        for name in ("docs/site/index", "docs/tutorial", "docs/site/api", "README"):
+            tab.page.goto((folder / "build" / "site" / f"{name}.html").as_uri())
+            assert accessibility_findings(tab.page) == [], name
 
 
 def test_a_link_that_leads_nowhere_is_an_error(folder: Path) -> None:
