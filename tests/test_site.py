@@ -48,11 +48,16 @@ def build(folder: Path, to: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PROGRAM_S, check=False)
 
 
-def test_every_page_is_in_the_site(folder: Path) -> None:
-    """Without a warning: a page that no other lists would be one, as is a link that leads nowhere."""
+@pytest.fixture(scope="module")
+def site(folder: Path) -> Path:
+    """The site, made without a warning: a page that no other lists would be one, as is a link that leads nowhere."""
     done = build(folder, "build/site")
     assert done.returncode == 0, done.stderr
-    site = folder / "build" / "site"
+    return folder / "build" / "site"
+
+
+def test_every_page_is_in_the_site(folder: Path, site: Path) -> None:
+    """With the search and the API, and no link to a page that isn't there."""
     pages = {page.relative_to(folder).with_suffix(".html") for page in (folder / "docs").rglob("*.md")}
     assert [page for page in pages if not (site / page).is_file()] == []
     assert "lineariz" in _text(site / "searchindex.js")  # the search looks for stems
@@ -64,12 +69,11 @@ def test_every_page_is_in_the_site(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everybody_can_read_the_site(folder: Path, scheme: Scheme) -> None:
+def test_everybody_can_read_the_site(site: Path, scheme: Scheme) -> None:
     """Nothing that axe finds, on pages with lists, tables, code, output and the API."""
-    assert build(folder, "build/site").returncode == 0
     with open_tab(scheme=scheme) as tab:
         for name in ("docs/site/index", "docs/tutorial", "docs/site/api", "README"):
-            tab.page.goto((folder / "build" / "site" / f"{name}.html").as_uri())
+            tab.page.goto((site / f"{name}.html").as_uri())
             assert accessibility_findings(tab.page) == [], name
 
 
