@@ -268,7 +268,8 @@ def test_windows_leave_out_of_batches_only_what_doesn_t_matter(seed: int, tmp_pa
 
 
 @pytest.mark.parametrize("cut", [False, True])
-@pytest.mark.parametrize("seed", range(50 if NIGHTLY else 1))
+# Seed 45: a trace begins while a snapshot that was sent waits for the disk.
+@pytest.mark.parametrize("seed", range(50) if NIGHTLY else [0, 45])
 def test_windows_have_the_configurations_that_count(seed: int, tmp_path: Path, *, cut: bool) -> None:
     """On random runs whose members change, with configurations far back in logs, in snapshots, and before the trace."""
     everyone = frozenset(range(1, 6)) if cut else frozenset[int]()

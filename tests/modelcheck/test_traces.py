@@ -61,7 +61,8 @@ def settle_without(cluster: TracedCluster, member: int) -> None:
 # Right ones.
 
 
-@pytest.mark.parametrize("seed", range(300 if NIGHTLY else 12))
+# Seed 79: a disk that has stalled holds less than what the server has compacted.
+@pytest.mark.parametrize("seed", range(300) if NIGHTLY else [*range(12), 79])
 def test_a_correct_cluster_is_accepted_whatever_befalls_it(seed: int, tmp_path: Path) -> None:
     """Crashes that lose unsynced writes or keep some, cut lines, a bad network, snapshots, batches, 1 to 5 servers."""
     members = tuple(range(1, (1, 3, 3, 5)[seed % 4] + 1))

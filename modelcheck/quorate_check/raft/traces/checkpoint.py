@@ -25,7 +25,9 @@ def server_at_checkpoint(line: CheckpointLine, place: Place) -> tuple[TracedServ
         disk.queue, _ = add(disk.queue, write, (), tuple((message, place) for message in messages))
         if step.persist is None:
             continue
-        if not durable.log.snapshot_index < step.persist.first_index <= durable.log.last_index + 1:
+        snapshot = step.persist.snapshot
+        last = max(durable.log.last_index, 0 if snapshot is None else snapshot.last_included_index)
+        if not durable.log.snapshot_index < step.persist.first_index <= last + 1:
             raise UnusableSystemError(f"{place}: no line of a trace: step {step.number} writes where no entry can be")
         durable = durable.after(step.persist)
     return _server(line, durable, place), disk

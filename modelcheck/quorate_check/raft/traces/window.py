@@ -218,7 +218,7 @@ class Window:
         yield Piece(1, max((index for index, _ in self._configurations), default=0), self._compacted)
         yield Piece(before.first_index, before.last_index, before.slice)
         for log in others:
-            yield Piece(log.first_index, before.snapshot_index, log.slice)
+            yield Piece(log.first_index, min(before.snapshot_index, log.last_index), log.slice)
             yield Piece(first_difference(before, log), log.last_index, log.slice)
         for message in self.original.messages:
             if isinstance(message, AppendEntries):
