@@ -19,7 +19,7 @@ from nightly import EXAMPLES, by_night
 from quorate_check import engine
 from quorate_check.cli import main
 from quorate_check.core.invariants import Invariant, Over
-from quorate_check.core.system import Network, NetworkKind, System, UnusableSystemError
+from quorate_check.core.system import Network, NetworkKind, Outcome, Spontaneous, System, UnusableSystemError
 from quorate_check.core.verdict import Exploration, Verdict
 from quorate_check.engine.disk import parts, states
 from quorate_check.engine.disk.folder import Folder
@@ -91,6 +91,26 @@ def test_a_search_on_disk_finds_what_one_in_memory_finds(
     assert counts(found) == counts(expected)
     if found.path is not None:
         assert_really_happens(system, found.path)
+
+
+@pytest.mark.parametrize("limit", [0, 1, 30])
+def test_a_deadlock_is_found_where_nothing_can_happen_any_more(limit: int, tmp_path: Path) -> None:
+    """In a state that is expanded, on the level before the last."""
+    system = System(
+        name="counters",
+        initial=(0, 0),
+        step=lambda count, _: (Outcome(count + 1),) if count < limit else (),
+        network=Network(NetworkKind.UNORDERED, 1),
+        source=lambda _: 0,
+        destination=lambda _: 0,
+        spontaneous=(Spontaneous("count"),),
+        done=lambda _: False,
+    )
+    with little_memory(30):
+        found = on_disk(system, tmp_path / "states")
+    assert found.path is not None
+    assert (found.path.broken, len(found.path.steps)) == ("NoDeadlock", 2 * limit)
+    assert_really_happens(system, found.path)
 
 
 @pytest.mark.parametrize(("workers", "reduced"), [(1, True), (2, False)])

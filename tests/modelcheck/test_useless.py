@@ -219,6 +219,32 @@ def shouting(local: tuple[int, int], event: Deliver | str) -> tuple[Outcome, ...
     return ()
 
 
+def test_a_deadlock_has_nothing_left_in_flight() -> None:
+    """A useless message changes nothing, but as long as it can arrive something can happen: the path delivers it."""
+
+    def step(local: tuple[int, bool], event: object) -> tuple[Outcome, ...]:
+        me, has_sent = local
+        if event == "send" and not has_sent:
+            return (Outcome((me, True), ((me, 1 - me),)),)
+        return (Outcome(local),) if isinstance(event, Deliver) else ()
+
+    system = System(
+        name="senders",
+        initial=((0, False), (1, False)),
+        step=step,
+        network=Network(NetworkKind.UNORDERED, 5),
+        source=lambda letter: letter[0],
+        destination=lambda letter: letter[1],
+        spontaneous=(Spontaneous("send"),),
+        done=lambda _: False,
+    )
+    for reduced in (False, True):
+        path = explore(system, reduced=reduced).path
+        assert path is not None
+        assert (path.broken, len(path.steps)) == ("NoDeadlock", 4)
+        assert_really_happens(system, path)
+
+
 def test_what_waits_behind_a_useless_message_arrives_after_it() -> None:
     """A path on an ordered network has the delivery that changes nothing, if what raises stands behind it."""
     loud = System(

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from quorate_check.core.behaviour import DEADLOCK
 from quorate_check.core.path import GlobalState, Path
 from quorate_check.core.system import System
 from quorate_check.core.verdict import Exploration
@@ -227,7 +228,8 @@ class _DiskSearch(BreadthFirst):
     def _chain(self, finding: Finding) -> list[GlobalState]:
         """Return the stored states from the initial one to that of `finding`."""
         number, states = finding.state, []
-        for level in reversed(self.levels[: -1 if finding.is_step else None]):
+        # A step and a deadlock are found when a state is expanded, before those of the last level are.
+        for level in reversed(self.levels[: -1 if finding.is_step or finding.name == DEADLOCK else None]):
             states.append(level.states.state(number, self.tables))
             (number,) = level.parents.row(number)
         return states[::-1]
@@ -240,7 +242,7 @@ class _DiskSearch(BreadthFirst):
         except OSError as error:
             raise self.folder.refusal(f"{finding.name} is broken, but the path to it is lost: {error}") from None
         path = concrete_path(self.tables, states, finding, settle)
-        if not path.steps or self.leaves_out:
+        if not path.steps or self.leaves_out or path.broken == DEADLOCK:
             return path
         try:
             shard, bounds = self._expanded_levels()
