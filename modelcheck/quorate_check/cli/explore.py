@@ -100,13 +100,13 @@ def explore(
         system, subject_name, saved_bounds = system_of(replace(saved, reached=False)), saved.subject, saved.bounds
     else:
         saved = None
-        system, subject_name, saved_bounds = system_named(name or RAFT, bounds, bound or [])
+        system, subject_name, saved_bounds = system_named(name or RAFT, bounds, bound or ())
     subject = subject_of(Guard(replace(system, symmetry=None)).system, subject_name, saved_bounds)
     _serve(explorer_at(subject, saved), port, browser=browser)
     return 0
 
 
-def system_named(name: str, bounds: RaftBounds, others: Sequence[str]) -> tuple[System, str, Bounds]:
+def system_named(name: str, bounds: RaftBounds, others: Sequence[str] = ()) -> tuple[System, str, Bounds]:
     """Return the system called `name`, with the name and the bounds by which a saved path finds it.
 
     `bounds` are Raft's, and `others`, as NAME=VALUE, those of another subject that aren't its own ones.
