@@ -226,6 +226,9 @@ def test_a_gate_is_where_it_was_in_an_earlier_demo(tmp_path: Path) -> None:
     again.add_former(3)
     again.add_former(4)
     assert (again.gate(3), again.gate(4)) == (None, at)
+    again.remove(3)  # a node that joined when there was no page
+    again.remove(4)
+    assert again.gate(4) is None
     again.close()
 
 

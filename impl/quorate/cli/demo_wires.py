@@ -73,9 +73,8 @@ class Wires:
         try:
             gate = self._sockets[node] = socket.create_server((self._host, self._ports.get(node, 0)))
         except OSError as error:
-            raise CommandFailedError(
-                f"{self._file}: port {self._ports[node]} of node {node}: {error.strerror}"
-            ) from error
+            port = self._ports.get(node, 0)
+            raise CommandFailedError(f"{self._file}: port {port} of node {node}: {error.strerror}") from error
         self._targets[node] = self._former_targets[node] = target
         self._ports[node] = gate.getsockname()[1]
         lines = {each: (self._ports[each], *address) for each, address in self._former_targets.items()}
@@ -108,7 +107,9 @@ class Wires:
         self._cuts.discard(pair_of(one, other))
 
     def remove(self, node: int) -> None:
-        """Close the gate of a node, and end all connections with it."""
+        """Close the gate of a node, if it has one, and end all connections with it."""
+        if node not in self._targets:
+            return
         for pair, ends in self._ends.items():
             if node in pair:
                 for end in ends:
