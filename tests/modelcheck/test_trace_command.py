@@ -191,6 +191,23 @@ def test_the_last_steps_before_a_broken_rule_are_drawn(tmp_path: Path, capsys: p
     assert "was never sent" in page.read_text(encoding="utf-8")
 
 
+def test_traces_that_begin_with_what_breaks_a_rule_are_drawn_without_steps(tmp_path: Path) -> None:
+    """Two servers that begin with different entries of one index and term have taken no step yet."""
+    traces = tmp_path / "traces"
+    traces.mkdir()
+    TracedCluster(traces, Config((1, 2, 3)), seed=1).close()
+    for number in (1, 2):
+        file = traces / f"n{number}.ndjson"
+        boot = json.loads(file.read_text().splitlines()[0])
+        entry = {"term": 1, "command": f"{number}AAA", "configuration": None}
+        boot |= {"current_term": 1, "entries": [entry]}
+        file.write_text(json.dumps(boot) + "\n")
+    page = tmp_path / "page.html"
+    assert main(["trace", str(traces), "--html", str(page)]) == 1
+    assert steps_of(page) == []
+    assert "LogMatching is broken" in page.read_text(encoding="utf-8")
+
+
 def test_traces_that_hold_are_not_drawn(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """There is nothing to show."""
     page = tmp_path / "page.html"

@@ -113,7 +113,7 @@ def system_within(name: str, bounds: Bounds) -> System:
     """Return the system of the subject called `name` within bounds; raise UnusableSystemError if they aren't its."""
     entry = subject(name)
     assert entry is not None, name
-    wrong = f"the saved bounds aren't bounds of {name}"
+    wrong = f"these aren't bounds of {name}"
     try:
         return entry.system(dict(bounds))
     except UnusableSystemError:

@@ -53,8 +53,9 @@ class LastLines:
         nodes = sorted({line.server.state.id for line, _ in lines} | set(self._servers))
         steps = [(line, actions) for line, actions in lines if line.step is not None or line in refused][-STEPS:]
         begin = dict.fromkeys(nodes, UNKNOWN) | {node: _column(server) for node, server in self._servers.items()}
+        first = steps[0][0] if steps else None  # none where what the traces begin with breaks a rule
         for line, _ in lines:
-            if line is steps[0][0]:
+            if line is first:
                 break
             begin[line.server.state.id] = _column(line.server)
         last = self.steps + len(refused)
