@@ -191,6 +191,28 @@ def test_the_messages_of_a_bft_cluster_are_shown_as_they_pass() -> None:
         assert accessibility_findings(page) == []
 
 
+def test_a_node_joins_while_the_first_is_cut_off_and_another_while_it_is_paused() -> None:
+    """The new node asks the leader; who can't answer takes nobody's time."""
+    with demo_with_page() as demo, open_tab() as tab:
+        page = tab.page
+        page.goto(demo.address)
+        leader_of(page)
+        page.get_by_role("button", name="Cut off node 1").click()
+        expect(page.locator("#summary")).not_to_have_text(re.compile("Node 1 leads|No node"))
+        page.get_by_role("button", name="Add a node").click()
+        expect(page.locator("#note")).to_have_text(re.compile("node 4 is a voter"))
+        for other in (2, 3):
+            page.get_by_role("button", name=re.compile(f"Mend 1 . {other}")).click()
+        expect(page.locator("#nodes > li[data-key='1'] h3")).to_have_text(re.compile("follower, follows"))
+        page.get_by_role("button", name="Pause node 1").click()
+        expect(page.locator("#nodes > li[data-key='1'] h3")).to_have_text(re.compile("paused"))
+        page.get_by_role("button", name="Remove node 4").click()
+        expect(page.locator("#note")).to_have_text("node 4 is removed")
+        page.get_by_role("button", name="Add a node").click()
+        expect(page.locator("#note")).to_have_text(re.compile("node 5 is a voter"))
+        assert tab.errors == []
+
+
 def test_a_node_joins_and_is_removed_and_ctrl_c_ends_all() -> None:
     """By two buttons; nothing is left running."""
     with demo_with_page() as demo:
@@ -207,7 +229,7 @@ def test_a_node_joins_and_is_removed_and_ctrl_c_ends_all() -> None:
             expect(page.locator("#nodes > li[data-key='4'] h3")).not_to_have_text(re.compile("follows"))
             page.get_by_role("button", name="Mend wires node 4").click()
             expect(page.locator("#nodes > li[data-key='4'] h3")).to_have_text(re.compile("follower, follows"))
-            page.locator("#nodes > li[data-key='4'] .remove").click()
+            page.get_by_role("button", name="Remove node 4").click()
             expect(page.locator("#note")).to_have_text("node 4 is removed")
             expect(page.locator("#nodes > li")).to_have_count(3)
             expect(page.locator("#verdict")).to_have_class("good")

@@ -24,7 +24,7 @@ from quorate.cli.demo_web.watch import MOST_STEPS, Watch, most_telling
 from quorate.cli.demo_wires import Wires
 from quorate.cli.errors import CommandFailedError
 from quorate.node.config_values import Protocol
-from quorate.raft import Config, Propose
+from quorate.raft import ChangeMembers, Config, Propose
 from quorate.runtime.tail import MOST_BYTES, Tail
 from quorate.runtime.transport.frames import header
 from quorate.runtime.transport.hello import Hello, encode_hello
@@ -109,6 +109,23 @@ def test_a_trace_shows_the_end_of_the_log_as_it_is(tmp_path: Path) -> None:
             compared += len(expected)
     cluster.close()
     assert compared > 500
+
+
+def test_each_node_shows_the_same_entries_of_a_change_of_members(tmp_path: Path) -> None:
+    """Also the leader, which no event has brought them: the configuration asked for, and the end of its joint phase."""
+    cluster = TracedCluster(tmp_path, Config((1, 2, 3), no_op=True), seed=1)
+    cluster.elect(1)
+    cluster.settle()
+    for voters, learners in (((1, 2), (3,)), ((1, 3), ())):
+        cluster.nodes[1].handle(ChangeMembers(voters, learners))
+        cluster.settle()
+    cluster.close()
+    nodes = [TracedNode() for _ in cluster.nodes]
+    for number, node in enumerate(nodes, start=1):
+        for line in (tmp_path / f"n{number}.ndjson").read_bytes().splitlines():
+            node.add(line)
+    texts = [[text for *_, text in node.log()] for node in nodes]
+    assert texts[0] == texts[2] == ["no-op", "voters 1, 2, learners 3", "voters 1, 3", "voters 1, 3"]
 
 
 def test_commands_are_shown_in_words(tmp_path: Path) -> None:
@@ -272,7 +289,7 @@ def test_a_wire_is_cut_and_shown(client: TestClient) -> None:
     """That of one pair, or all of a node."""
     assert client.post("actions", json={"action": "cut", "node": 2, "others": 1}).json()["done"] is True
     answer = client.post("actions", json={"action": "cut", "node": 3}).json()
-    assert answer == {"done": True, "text": "the wires between node 3 and 1 and 2 are cut"}
+    assert answer == {"done": True, "text": "the wires of node 3 to 1 and 2 are cut"}
 
 
 def test_without_the_checker_the_page_says_that_nothing_is_judged(

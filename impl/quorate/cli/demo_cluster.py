@@ -63,6 +63,7 @@ class Cluster:
             for number in self._joined():
                 self.wires.add_former(number)
         self._running: list[Process] = []
+        self._leader: int | None = None  # as far as a change of members has heard
 
     async def start(self) -> None:
         """Start all processes."""
@@ -96,13 +97,14 @@ class Cluster:
         number = 1 + max([*self._founders, *self._numbers("node*.toml*")])
         if (port := self._address(number)[1]) > HIGHEST_PORT:
             raise CommandFailedError(f"there is no port {port} for another node: choose a lower --port")
+        leader = self.process((await self._listed())["leader"])
         process = self._process(number)
-        process.configure({"cluster": CLUSTER, "join": show_address(self._some_address())})
+        process.configure({"cluster": CLUSTER, "join": show_address(leader.address)})
         await process.start()
         self._running.append(process)
         self.processes = [*self.processes, process]
         async with asyncio.timeout(CHANGE_PATIENCE_S):
-            while (info := await self._access(process).info(process.address)) and isinstance(info, str):
+            while (info := await Access([process.address]).info(process.address)) and isinstance(info, str):
                 if process.end is not None:
                     raise CommandFailedError(f"node {number} didn't start: {process.last_log_line()}")
                 await asyncio.sleep(PAUSE_S)
@@ -143,7 +145,7 @@ class Cluster:
         """Ask for a change until the members are as it leaves them: a request that was lost may have had its effect."""
         while not is_done(await self._members()):
             try:
-                await request(self._access(*self.processes), None, CHANGE_PATIENCE_S, *words)
+                await request(self._everybody(), None, CHANGE_PATIENCE_S, *words)
             except CommandFailedError as error:
                 if error.status != NO_ANSWER and "lags behind" not in str(error):
                     raise
@@ -151,9 +153,15 @@ class Cluster:
 
     async def _members(self) -> Members:
         """Return the members by number, as the leader knows them."""
-        reply = await request(self._access(*self.processes), None, CHANGE_PATIENCE_S, "LIST")
+        return {member["id"]: member for member in (await self._listed())["members"]}
+
+    async def _listed(self) -> dict[str, Any]:
+        """Return what the leader says of itself and of the members."""
+        reply = await request(self._everybody(), None, CHANGE_PATIENCE_S, "LIST")
         assert isinstance(reply, bytes), reply
-        return {member["id"]: member for member in json.loads(reply)["members"]}
+        answer = json.loads(reply)
+        self._leader = answer["leader"]
+        return dict(answer)
 
     def _configure(self, process: Process) -> None:
         values = {"cluster": CLUSTER, "protocol": self._protocol.value}
@@ -182,14 +190,15 @@ class Cluster:
         between = 0 if number <= len(DEMO_NODES_OF_BFT) and number in self._founders else len(DEMO_NODES_OF_BFT)
         return HOST, self._port + number - 1 + between
 
-    def _access(self, *processes: Process) -> Access:
-        return Access([process.address for process in processes if process.end is None])
+    def _everybody(self) -> Access:
+        """Return access to all nodes that can answer, the latest leader first.
 
-    def _some_address(self) -> Address:
-        addresses = self._access(*self.processes).addresses
-        if not addresses:
-            raise CommandFailedError("no node runs that another could join")
-        return addresses[0]
+        A request of a node that is paused or cut off takes the time of the others.
+        """
+        running = [each for each in self.processes if each.end is None and not each.is_paused]
+        if not running:
+            raise CommandFailedError("no node runs")
+        return Access([each.address for each in sorted(running, key=lambda each: each.number != self._leader)])
 
     def _was_removed(self, number: int) -> bool:
         return number in self._numbers(f"node*.toml{_GONE}")

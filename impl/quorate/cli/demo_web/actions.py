@@ -129,7 +129,12 @@ class Actions:
         for pair in pairs:
             (wires.cut if is_cut else wires.mend)(*pair)
         ends = " and ".join(str(b if a == one else a) for a, b in pairs)
-        return f"the wires between node {one} and {ends} are {'cut' if is_cut else 'mended'}"
+        what = (
+            f"the wire between nodes {one} and {ends} is"
+            if len(pairs) == 1
+            else f"the wires of node {one} to {ends} are"
+        )
+        return f"{what} {'cut' if is_cut else 'mended'}"
 
     def _require_changes(self) -> None:
         if not self._cluster.can_change:

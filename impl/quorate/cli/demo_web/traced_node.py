@@ -22,6 +22,7 @@ class TracedNode:
         self.boots = 0
         self.state: dict[str, Any] = {}
         self._log: dict[int, tuple[int, str]] = {}
+        self._own = NO_OP  # what a leader appends that no event has carried
 
     def add(self, text: bytes) -> dict[str, Any] | None:
         """Add a line of the trace; return the step in it, as a page shows it, if it has one."""
@@ -58,12 +59,16 @@ class TracedNode:
         (name, fields), state = line["event"], line["state"]
         sent = [*line["send_now"], *line["send_when_durable"]]
         first_new = self.state.get("last_index", 0) + 1
+        if (self.state.get("role"), self.state.get("current_term")) != ("leader", state.get("current_term")):
+            self._own = NO_OP
         self.state = state
         if name == "AppendEntries" and _is_accepted(sent):
             self._replace(fields["prev_log_index"] + 1, fields["entries"])
         elif name == "Propose":
             entries = [{"term": state["current_term"], "command": command} for command in fields["commands"]]
             self._replace(first_new, entries)
+        elif name == "ChangeMembers" and state.get("last_index", 0) >= first_new:
+            self._own = _members_text(fields)
         self._cut()
         return {
             "boot": self.boots,
@@ -82,10 +87,13 @@ class TracedNode:
             self._log[index] = (entry["term"], _text(entry))
 
     def _cut(self) -> None:
-        """Keep the last entries; one that no event of this node has carried is a leader's own: a no-op."""
+        """Keep the last entries; one that no event of this node has carried is a leader's own.
+
+        That is the no-op of a new leader, or a configuration: one that was asked for, or the end of its joint phase.
+        """
         last = self.state.get("last_index", 0)
         first = max(1 + self.state.get("snapshot_index", 0), last - LONGEST_LOG + 1)
-        default = (self.state.get("last_term", 0), NO_OP)
+        default = (self.state.get("last_term", 0), self._own)
         self._log = {index: self._log.get(index, default) for index in range(first, last + 1)}
 
 
@@ -112,13 +120,18 @@ def _is_routine(name: str, fields: dict[str, Any], sent: Sequence[Any]) -> bool:
 
 def _text(entry: dict[str, Any]) -> str:
     if entry.get("configuration") is not None:
-        return f"voters {', '.join(map(str, entry['configuration']['voters']))}"
+        return _members_text(entry["configuration"])
     if entry["command"] is None:
         return NO_OP
     try:
         return ", ".join(_words(decode_entry(base64.b64decode(entry["command"]))))[:LONGEST_TEXT]
     except ValueError:  # msgspec's errors, too
         return "a large command"
+
+
+def _members_text(configuration: dict[str, Any]) -> str:
+    learners = f", learners {', '.join(map(str, configuration['learners']))}" if configuration["learners"] else ""
+    return f"voters {', '.join(map(str, configuration['voters']))}{learners}"
 
 
 def _words(operation: Any) -> Iterator[str]:  # noqa: ANN401 - any operation of the store

@@ -20,14 +20,13 @@ function makeCard(number, protocol) {
   const log = element("ol", { className: "log" });
   log.setAttribute("aria-label", `The end of the log of node ${number}`);
   const buttons = element("div", { className: "row" }, button("life"), button("clock"), button("disk"), button("links"));
-  if (protocol === "raft") buttons.append(element("button", { className: "remove", textContent: "Remove" }));
+  if (protocol === "raft") buttons.append(button("remove"));
   for (const each of buttons.children) {
     each.addEventListener("click", () => act(each.dataset.action, { node: number }));
   }
   const card = element("li", { className: "node-card panel" }, element("h3"), buttons);
   card.append(element("p", { className: "indexes quiet" }), log);
   card.querySelector("p").style.margin = "0";
-  if (protocol === "raft") buttons.querySelector(".remove").dataset.action = "remove";
   return card;
 }
 
@@ -44,7 +43,9 @@ function update(card, node, last, pairs) {
   );
   setAction(card.querySelector(".life"), isDead ? "start" : "kill", isDead ? "Start again" : "Kill -9", node);
   const isPaused = node.status === "paused";
-  setAction(card.querySelector(".clock"), isPaused ? "resume" : "pause", isPaused ? "Resume" : "Pause", node);
+  const clock = card.querySelector(".clock");
+  setAction(clock, isPaused ? "resume" : "pause", isPaused ? "Resume" : "Pause", node);
+  clock.disabled = isDead;
   const isSlow = node.has_slow_disk;
   setAction(card.querySelector(".disk"), isSlow ? "restore" : "slow", isSlow ? "Restore disk" : "Slow disk", node);
   const own = pairs.filter(([one, other]) => one === node.number || other === node.number);
@@ -52,6 +53,8 @@ function update(card, node, last, pairs) {
   const links = card.querySelector(".links");
   setAction(links, isCut ? "mend" : "cut", isCut ? "Mend wires" : "Cut off", node);
   links.disabled = own.length === 0;
+  const remove = card.querySelector(".remove");
+  if (remove) setAction(remove, "remove", "Remove", node);
   showLog(card.querySelector(".log"), node, last);
 }
 
