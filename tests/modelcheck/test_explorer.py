@@ -12,7 +12,19 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from quorate.web.serving import LocalPage
-from quorate_check import Box, Described, Invariant, Need, Network, NetworkKind, Outcome, Spontaneous, System
+from quorate_check import (
+    Box,
+    Condition,
+    Described,
+    Eventually,
+    Invariant,
+    Need,
+    Network,
+    NetworkKind,
+    Outcome,
+    Spontaneous,
+    System,
+)
 from quorate_check.api.registry import system_of
 from quorate_check.api.regression import regression_test
 from quorate_check.api.witnesses import search_for_witness
@@ -27,6 +39,7 @@ from quorate_check.tell.explorer.places import LONGEST_PATH, Places
 from quorate_check.tell.saved import parse, replay
 from raft_promises import NOBODY_LEADS
 from random_systems import often, systems
+from small_graphs import GRAPHS
 
 Json = dict[str, Any]
 
@@ -237,6 +250,22 @@ def test_a_saved_path_is_replayed_and_becomes_a_test() -> None:
     link = leader["link"].partition("-")[0]
     place = broken.explorer.places.end_of([int(each) for each in link.split(".")])
     assert parse(broken.text("path.json", link=place.link)).broken == NOBODY_LEADS.name
+
+
+def test_a_path_that_breaks_a_promise_by_going_on_for_ever_says_so() -> None:
+    """By a loop, or because nothing more has to happen; where the code raises that breaks a promise of safety."""
+    never = Eventually("Never", "it is never so", Condition(lambda _: 0, lambda _: False))
+    stops = Page(replace(LAMPS, liveness=(never,), fairness=(), invariants=()))
+    end = stops.take("n0: change")
+    assert (end["conclusion"], end["loop"], end["testable"]) == ("Never is broken: it is never so", None, True)
+    assert end["reasons"] == ["after 1 step nothing more has to happen"]
+    assert stops.take("n0: change", "n0: change")["conclusion"] == ""
+    door = Page(next(graph for graph in GRAPHS if graph.name.startswith("weak fairness lets a door")).system())
+    assert (door.take("n0: swing")["conclusion"], door.take("n0: swing")["loop"]) == ("", None)
+    back = door.take("n0: swing", "n0: swing")
+    assert (back["loop"], back["testable"]) == ({"number": 1, "link": ""}, True)
+    assert back["reasons"][0].startswith("steps 1 to 2 repeat for ever; that is fair: n0: swing, in step 1")
+    assert "from here on for ever" in back["diagram"]["drawing"]
 
 
 def test_states_around_a_place_are_merged_by_a_view() -> None:

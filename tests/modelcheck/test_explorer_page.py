@@ -171,6 +171,53 @@ def test_a_system_of_ones_own_is_explored(tmp_path: Path) -> None:
         assert tab.errors == []
 
 
+SWING = """
+from quorate_check import Condition, Eventually, Network, NetworkKind, Outcome, Spontaneous, System, fair_event
+
+AWAY = {("swing", "inside"): "at the door", ("swing", "at the door"): "inside", ("out", "at the door"): "outside"}
+system = System(
+    name="door",
+    initial=("inside",),
+    step=lambda where, event: [Outcome(AWAY[event, where])] if (event, where) in AWAY else [],
+    network=Network(NetworkKind.UNORDERED, 1),
+    spontaneous=(Spontaneous("swing"), Spontaneous("out")),
+    done=lambda where: where == "outside",
+    liveness=(Eventually("Out", "somebody gets out", Condition(lambda where: where, lambda all: "outside" in all)),),
+    fairness=(fair_event("swing"), fair_event("out")),
+)
+"""
+
+
+def test_a_search_from_here_finds_a_loop_and_the_page_walks_it(tmp_path: Path) -> None:
+    """Whoever swings for ever never gets out: from the end of the loop to its beginning, around, and into a test."""
+    (tmp_path / "door.py").write_text(SWING, encoding="utf-8")
+    with explored("door:system", folder=tmp_path) as address, open_tab() as tab:
+        page = tab.page
+        page.goto(address)
+        walk(page, [("n0", "swing")])
+        page.get_by_role("button", name="Search").click()
+        page.locator("#found").click(timeout=300_000)
+        expect(page.locator("#search-line")).to_contain_text("Out: 0 steps from here to a loop of 2 steps")
+        expect(page.locator("#broken")).to_have_text("Out is broken: somebody gets out")
+        expect(page.locator("#conclusion .reason")).to_contain_text("steps 2 to 3 repeat for ever; that is fair:")
+        expect(page.locator("#promises li", has_text="Out")).to_contain_text("if steps 2 to 3 repeat for ever")
+        expect(page.locator("#diagram")).to_contain_text("from here on for ever")
+        assert page.locator("#words li").all_text_contents()[1].startswith("from here on for ever: n0: swing")
+        assert accessibility_findings(page) == []
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Save as test").click()
+        assert '"loop": 1' in Path(download.value.path()).read_text(encoding="utf-8")
+        page.get_by_role("link", name="Where the loop begins").click()
+        expect(page.locator("#words li")).to_have_count(1)
+        expect(page.locator("#broken")).to_have_count(0)
+        assert (
+            page.locator("#marks a").all_text_contents()[1].startswith("the loop begins here: Out: 0 steps from here")
+        )
+        walk(page, [("n0", "swing"), ("n0", "swing")], start=1)
+        expect(page.locator("#broken")).to_have_text("Out is broken: somebody gets out")
+        assert tab.errors == []
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark"), (390, "light")])
 def test_everybody_can_read_it(raft: str, width: int, scheme: Scheme) -> None:
     """On a screen and on a telephone, light and dark, axe finds nothing; nothing is wider than the window."""

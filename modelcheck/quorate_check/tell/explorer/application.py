@@ -119,7 +119,7 @@ class Explorer:
             place = self._place(request)
             witnesses = self._new_witnesses(place)
             return JSONResponse(
-                {**view(self.system, place), "witnesses": witnesses, "testable": bool(place.broken or witnesses)}
+                {**view(self.system, place), "witnesses": witnesses, "testable": bool(place.path.broken or witnesses)}
             )
 
     def graph(self, request: Request) -> Response:

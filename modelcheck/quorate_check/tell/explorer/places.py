@@ -19,6 +19,7 @@ from quorate_check.core.behaviour import Edge
 from quorate_check.core.path import GlobalState, Move, Path, Step
 from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.core.values import same
+from quorate_check.tell.explorer.endless import endless
 
 LONGEST_PATH, MOST_PLACES = 1_000, 4_000
 DIGITS = 8  # of a digest
@@ -62,12 +63,12 @@ class Place:
         choices = ".".join(str(place.choice) for place in self.chain[1:])
         return f"{choices}-{self.digest[:DIGITS]}" if choices else ""
 
-    @property
+    @cached_property
     def path(self) -> Path:
-        """The path to this place."""
+        """The path to this place; if it breaks a promise of liveness by going on for ever, as such a path."""
         first, *others = self.chain
         steps = tuple(place.step for place in others if place.step is not None)
-        return Path(first.state, steps, self.broken, self.detail)
+        return endless(self.system, Path(first.state, steps, self.broken, self.detail))
 
 
 class Places:

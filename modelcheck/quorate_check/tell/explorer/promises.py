@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from quorate_check.core import behaviour
+from quorate_check.core import behaviour, fair_cycles
 from quorate_check.core.invariants import Invariant, StepInvariant
-from quorate_check.core.liveness import LeadsTo, Liveness
+from quorate_check.core.liveness import Eventually, LeadsTo, Liveness
 from quorate_check.core.path import GlobalState
 from quorate_check.core.system import System
 from quorate_check.core.values import same
+from quorate_check.core.verdict import counted
 from quorate_check.tell.described import described
+from quorate_check.tell.explorer.endless import awaited_since
 from quorate_check.tell.explorer.places import Place
 from quorate_check.tell.path_text import NO_DEADLOCK
 from quorate_check.tell.phrases import value_text
@@ -29,7 +31,7 @@ def promises(system: System, place: Place) -> list[Json]:
     ]
     if system.done is not None:
         results.append(_of_ends(place))
-    return [*results, *(_of_time(place.state, promise) for promise in system.liveness)]
+    return [*results, *(_of_time(place, promise) for promise in system.liveness)]
 
 
 def _promise(name: str, sentence: str, truth: str, detail: str) -> Json:
@@ -76,11 +78,21 @@ def _of_ends(place: Place) -> Json:
     return _promise(behaviour.DEADLOCK, NO_DEADLOCK, HOLDS, f"{count} step{'s' * (count != 1)} can happen here")
 
 
-def _of_time(state: GlobalState, promise: Liveness) -> Json:
-    """Return a promise of liveness, which no state can break; its condition is true here, or awaited."""
-    truth = "true here" if promise.condition.is_true(state) else "not true here"
+def _of_time(place: Place, promise: Liveness) -> Json:
+    """Return a promise of liveness: broken by going on for ever, kept for good, or awaited; and what is true here."""
+    name, sentence, states = promise.name, promise.sentence, [each.state for each in place.chain]
+    if place.path.loop is not None and fair_cycles.breach(place.system, promise, place.path) is None:
+        return _promise(name, sentence, BROKEN, f"if {place.path.rest_of_time}")
+    since = awaited_since(promise, states)
+    if isinstance(promise, Eventually) and since is None:
+        first = next(n for n, state in enumerate(states) if promise.condition.is_true(state))
+        return _promise(name, sentence, HOLDS, f"its condition was true after {counted(first, 'step')}")
+    truth = "true here" if promise.condition.is_true(place.state) else "not true here"
     if isinstance(promise, LeadsTo):
-        truth = f"its cause is {'true' if promise.cause.is_true(state) else 'not true'} here, its effect is {truth}"
+        cause = "true" if promise.cause.is_true(place.state) else "not true"
+        truth = f"its cause is {cause} here, its effect is {truth}"
+        if since is not None:
+            truth += f" and awaited since {f'step {since}' if since else 'the beginning'}"
     else:
         truth = f"its condition is {truth}"
-    return _promise(promise.name, promise.sentence, "judged of endless behaviours", truth)
+    return _promise(name, sentence, "judged of endless behaviours", truth)

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from quorate_check import engine
-from quorate_check.core.path import GlobalState, Move, MoveKind, Step
+from quorate_check.core.path import Move, MoveKind, Step
 from quorate_check.core.system import Network, NetworkKind, System, UnusableSystemError
 from quorate_check.core.unusable import text_of
-from quorate_check.core.verdict import Exploration
+from quorate_check.core.verdict import Exploration, counted
 from quorate_check.engine.limits import GIB, Limits, Progress
+from quorate_check.tell.explorer.endless import remaining
 from quorate_check.tell.explorer.places import Place, Places
 from quorate_check.tell.progress import search_line
 
@@ -25,11 +26,12 @@ MOST_MEMORY = GIB  # for states; the page is open beside other work
 ROOM = 4  # messages in flight beyond those that are, where any number may be
 
 
-def resumed(system: System, state: GlobalState) -> System:
-    """Return the system that begins at `state`, without liveness, which is judged of whole behaviours.
+def resumed(place: Place) -> System:
+    """Return the system that begins at `place`, with what the path there has left of the promises of liveness.
 
     Raises UnusableSystemError if a round is under way.
     """
+    system, state = place.system, place.state
     if state.current:
         raise UnusableSystemError("a search begins between rounds: go on to the end of this one")
     left = {
@@ -49,7 +51,7 @@ def resumed(system: System, state: GlobalState) -> System:
         budgets=budgets,
         network=network,
         symmetry=None,
-        liveness=(),
+        liveness=tuple(remaining(system.liveness, [each.state for each in place.chain])),
         done=None if system.network.kind is NetworkKind.ANY else system.done,
     )
 
@@ -70,15 +72,20 @@ def _with_copy(move: Move) -> Move:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Where a search stands, in a line; when it has ended, its verdict and the place that it found, if any."""
+    """Where a search stands, in a line; when it has ended, its verdict and the place that it found, if any.
+
+    If that is the end of steps that repeat for ever, `loop` is the place before them.
+    """
 
     line: str
     is_running: bool
     place: Place | None = None
+    loop: Place | None = None
 
     def as_dict(self) -> Json:
         """Return the report as JSON values."""
-        result = None if self.place is None else {"link": self.place.link, "steps": len(self.place.chain) - 1}
+        loop = None if self.loop is None else self.loop.link
+        result = None if self.place is None else {"link": self.place.link, "loop": loop}
         return {"line": self.line, "running": self.is_running, "found": result}
 
 
@@ -87,7 +94,7 @@ class Search:
 
     def __init__(self, places: Places, place: Place, target: Callable[[System], System], depth: int | None) -> None:
         self.places, self.place, self.depth = places, place, depth
-        self.system = target(resumed(places.system, place.state))
+        self.system = target(resumed(place))
         self._report = Report("the search is being compiled, if it never ran here", is_running=True)
         self._reason: str | None = None
         self._end = threading.Event()
@@ -126,6 +133,16 @@ class Search:
             return Report(f"{exploration.conclusion} ({figures})", is_running=False)
         steps = as_steps(self.places.system, exploration.path.steps)
         end = self.places.follow(self.place, steps)
-        name = exploration.path.broken
-        count = f"{len(steps)} step{'s' * (len(steps) != 1)} from here"
-        return Report(f"{name}: {count} ({figures})", is_running=False, place=end)
+        if exploration.path.loop is not None:
+            return self._conclude_endless(end, figures)
+        name, count = exploration.path.broken, counted(len(steps), "step")
+        return Report(f"{name}: {count} from here ({figures})", is_running=False, place=end)
+
+    def _conclude_endless(self, end: Place, figures: str) -> Report:
+        """Return what the search found if a path goes on for ever from `end`, as that place has it."""
+        path = end.path
+        assert path.loop is not None, "a promise of liveness is broken by a path that goes on for ever"
+        lead, repeated = path.loop - len(self.place.chain) + 1, len(path.steps) - path.loop
+        ending = f"to a loop of {counted(repeated, 'step')}" if repeated else "and nothing more has to happen"
+        line = f"{path.broken}: {counted(lead, 'step')} from here {ending} ({figures})"
+        return Report(line, is_running=False, place=end, loop=end.chain[path.loop] if repeated else None)

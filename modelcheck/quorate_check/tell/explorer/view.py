@@ -43,6 +43,7 @@ def view(system: System, place: Place) -> Json:
         "budgets": list(_budgets(system, place.state)),
         "steps": [_step(system, place, number) for number in range(len(place.edges))],
         "path": list(_path(place, picture)),
+        "loop": _loop(place),
         "promises": promises(system, place),
         "conclusion": picture.conclusion,
         "reasons": [breakage.why] if breakage.why else [f"{picture.names[n]}: {text}" for n, text in breakage.values],
@@ -95,6 +96,14 @@ def _path(place: Place, picture: Story) -> Iterator[Json]:
             "link": each.link,
             "breaks": each.broken,
         }
+
+
+def _loop(place: Place) -> Json | None:
+    """Return the number of the step with which the steps that repeat for ever begin, and the place before it."""
+    loop = place.path.loop
+    if loop is None or loop == len(place.path.steps):
+        return None
+    return {"number": loop + 1, "link": place.chain[loop].link}
 
 
 def _rule(rule: Any) -> Json:  # noqa: ANN401 - of a picture

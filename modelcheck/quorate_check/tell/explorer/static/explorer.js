@@ -25,6 +25,7 @@ function showConclusion() {
   if (place.conclusion) {
     lines.push(element("p", { className: "bad", id: "broken" }, place.conclusion));
     lines.push(...place.reasons.map((text) => element("p", { className: "reason" }, text)));
+    if (place.loop) lines.push(element("p", {}, element("a", { href: `#${place.loop.link}` }, "Where the loop begins")));
   }
   lines.push(...place.witnesses.map((name) => element("p", { className: "good" }, `Witness: ${name}.`)));
   byId("conclusion").replaceChildren(...lines);
@@ -38,6 +39,7 @@ function showPath() {
   byId("diagram").scrollTop = byId("diagram").scrollHeight;
   byId("meanings").textContent = place.meanings.length ? `${place.meanings.join("; ")}.` : "";
   byId("words").replaceChildren(...place.path.map((step) => element("li", {},
+    step.number === place.loop?.number ? "from here on for ever: " : "",
     element("a", { href: `#${step.link}` }, step.text),
     step.change ? `: ${step.change}` : "", step.breaks ? ` – breaks ${step.breaks}` : "")));
 }
@@ -120,7 +122,10 @@ async function begin() {
   document.title = `Explorer: ${subject.name}`;
   byId("subject").textContent = `Explorer: ${subject.name}`;
   byId("bounds").textContent = subject.bounds;
-  offerSearch(subject, fragment, (link, line) => addMark(link, `found: ${line}`));
+  offerSearch(subject, fragment, (found, line) => {
+    addMark(found.link, `found: ${line}`);
+    if (found.loop !== null) addMark(found.loop, `the loop begins here: ${line}`);
+  });
   offerGraph(subject, fragment);
   listen(showPlace);
   showMarks();

@@ -14,7 +14,7 @@ function conclude(report, found) {
   byId("search-line").textContent = report.line;
   if (!report.found) return;
   byId("search-line").append(" ", element("a", { id: "found", href: `#${report.found.link}` }, "Go there"));
-  found(report.found.link, report.line);
+  found(report.found, report.line);
 }
 
 async function follow(number, found) {
@@ -26,7 +26,7 @@ async function follow(number, found) {
   }
 }
 
-// `found` gets the link of a place that a search found, and what it is.
+// `found` gets the link of a place that a search found, that of the beginning of a loop that ends there, and what it is.
 export function offerSearch(subject, link, found) {
   byId("target").replaceChildren(...subject.targets.map((name) => element("option", {}, name)));
   byId("search").addEventListener("submit", async (event) => {
