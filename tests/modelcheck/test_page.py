@@ -20,6 +20,7 @@ from quorate_check.raft.bounds import RaftBounds
 from quorate_check.tell.described import Described
 from quorate_check.tell.page import data, page
 from quorate_check.tell.story import Story, story
+from small_graphs import GRAPHS
 
 ARTEFACTS = File(__file__).resolve().parents[2] / ".model-check" / "screenshots"
 WHERE_TO = re.compile(r"https?://(?!www\.w3\.org/2000/svg)")
@@ -191,6 +192,22 @@ def test_who_has_nothing_to_say_of_a_broken_promise_is_left_out_of_the_header() 
 
     assert header(None, 1, None, 2, frozenset()) == ["n1: 1", "n3: 2"]
     assert header(None, None) == ["n0: None", "n1: None"]
+
+
+def test_what_is_said_across_the_columns_is_not_cut_off(shown: Tab, tmp_path: File) -> None:
+    """Where there is one node, whose drawing is narrower than what repeats for ever, it takes several lines."""
+    door = next(graph for graph in GRAPHS if graph.name.startswith("weak fairness lets a door")).system()
+    path = reference.explore(door).path
+    assert path is not None
+    shown.page.goto(write(tmp_path, page(story(door, path), "a door")))
+    texts = shown.page.locator("svg[role=img] text").all_text_contents()
+    assert "from here on for ever" in texts
+    assert "steps 1 to 2 repeat for ever" in " ".join(texts)
+    drawing = shown.page.evaluate("document.querySelector('svg[role=img]').getBoundingClientRect().right")
+    ends = shown.page.evaluate(
+        "[...document.querySelectorAll('svg[role=img] text')].map((text) => text.getBoundingClientRect().right)"
+    )
+    assert max(ends) <= drawing
 
 
 def test_words_of_a_subject_stay_words(shown: Tab, tmp_path: File) -> None:

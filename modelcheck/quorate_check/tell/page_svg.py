@@ -118,9 +118,10 @@ class Svg:
         self.y += LINE + PAD
 
     def _across(self, label: str) -> Iterator[str]:
-        self.y += LINE
+        for line in _wrap(label, self.width - GUTTER - 8):
+            self.y += LINE
+            yield _text(GUTTER + 8, self.y - 10, line, "faint")
         yield f'<path class="life" d="M{GUTTER} {self.y - 6}H{self.width}"/>'
-        yield _text(GUTTER + 8, self.y - 10, label, "faint")
 
     def _arrow(self, arrow: Arrow, number: int = 0) -> Iterator[str]:
         source, target = self.life[arrow.source], self.life[arrow.target]
