@@ -29,7 +29,7 @@ from raft_promises import NOBODY_LEADS
         (["bft", "--bound", "lock=1"], "--bound lock=1: give a value like true"),
         (["store", "--bound", "max-term=0"], "--max-term 0: "),
         (["--path", "no.json", "--bound", "servers=2"], "--path no.json: it has its own subject and bounds; leave the"),
-        (["nowhere:system"], "nowhere:system: ModuleNotFoundError"),
+        (["nowhere:system"], "nowhere:system: there is no module nowhere in "),
         (["--path", "no.json"], "no.json: No such file or directory"),
         (["raft", "--path", "no.json"], "--path no.json: it has its own subject and bounds; leave the others out"),
         (["--servers", "0"], "--servers 0: a cluster here has between 1 and 9"),

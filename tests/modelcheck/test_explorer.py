@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path as File
 from typing import Any
@@ -88,6 +89,7 @@ class Light:
     colour: str = "green"
 
 
+CODE = re.compile(r"\w\(|None|Order\.")  # what a Python value has, and no fact in words
 NEXT = {"green": "yellow", "yellow": "red"}
 
 
@@ -304,13 +306,18 @@ def test_a_large_neighbourhood_says_that_states_are_left_out() -> None:
 
 @pytest.mark.parametrize("name", [RAFT, *OTHERS, *GENERALS])
 def test_every_subject_is_explored(name: str) -> None:
-    """Some steps into each, and back from the file that the page saves."""
+    """Some steps into each, whose facts are words, and back from the file that the page saves."""
     system, subject, bounds = system_named(name, WALKED)
     page = Page(replace(system, symmetry=None), subject, bounds)
     place = page.ask("place", link="")
     for _ in range(5):
         steps = [step for step in place["steps"] if step["leads"] and not step["idle"]]
         place = page.ask("place", link=steps[len(steps) // 2]["link"])
+        for node in place["nodes"]:
+            assert [fact for fact in node["facts"] if CODE.search(fact["value"])] == [], node["name"]
+        for promise in place["promises"]:
+            assert not promise["sentence"].endswith(".")
+            assert "…" not in promise["detail"]
     assert place["length"] == 5
     saved = parse(page.text("path.json", link=place["link"]))
     assert replay(saved, system_of(saved)).verdict is Verdict.HOLDS

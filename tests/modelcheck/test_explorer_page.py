@@ -251,6 +251,18 @@ def test_the_graph_leads_to_the_states_that_it_shows(raft: str) -> None:
         assert tab.errors == []
 
 
+def test_a_long_name_and_many_facts_stay_within_a_narrow_window() -> None:
+    """The generals: a system that has a name of several words, and nodes without logs."""
+    with explored("three-generals") as address, open_tab(390) as tab:
+        page = tab.page
+        page.goto(address)
+        expect(page.locator("#subject")).to_have_text("Explorer: OM among 3 generals, in lockstep")
+        for summary in page.locator(".node summary").all():
+            summary.click()
+        expect(page.locator(".node").first).to_contain_text("commander, orders ATTACK")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_a_link_that_fits_no_longer_is_refused_in_one_line(raft: str) -> None:
     """One that was changed, or belongs to something else."""
     with open_tab() as tab:
@@ -259,6 +271,7 @@ def test_a_link_that_fits_no_longer_is_refused_in_one_line(raft: str) -> None:
         expect(page.locator("#error")).to_have_text(
             "this link belongs to another system, to other bounds or to earlier code: its steps are others now"
         )
+        expect(page.locator("#headline")).to_have_text("This link leads nowhere: Start shows the initial state.")
         page.goto(f"{raft}#")
         expect(page.locator("#headline")).to_have_text("The initial state.")
         expect(page.locator("#error")).to_be_hidden()

@@ -27,6 +27,12 @@ def named_system(name: str) -> System:
         system = value if isinstance(value, System) or not callable(value) else value()
     except (UnusableSystemError, KeyboardInterrupt):
         raise
+    except ModuleNotFoundError as error:
+        if error.name != module.partition(".")[0]:
+            raise UnusableSystemError(f"{name}: {text_of(error)}") from error
+        raise UnusableSystemError(
+            f"{name}: there is no module {module} in {Path.cwd()} or on Python's path; run this in its folder"
+        ) from error
     except BaseException as error:  # a user's module may also exit, or skip itself as a test
         raise UnusableSystemError(f"{name}: {text_of(error)}") from error
     if not isinstance(system, System):

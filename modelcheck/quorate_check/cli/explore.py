@@ -52,7 +52,10 @@ OTHERS: dict[str, tuple[str, BftBounds | StoreBounds | TimelyBounds | SpecBounds
     "bft": ("bft", BftBounds(max_view=2)),
     "store": ("store", StoreBounds(symmetry=False)),
     "liveness": (LIVENESS, TimelyBounds(drops=1)),
-    "raft-spec": ("raft-spec", SpecBounds()),
+    "raft-spec": (
+        "raft-spec",
+        SpecBounds(3, max_term=3, max_log=2, in_flight=24, restarts=True, drops=True, duplicates=True, symmetry=False),
+    ),
 }
 GENERALS = {
     "generals": "quorate_check.generals.lockstep:four_generals",

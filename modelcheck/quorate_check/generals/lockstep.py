@@ -10,17 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from quorate.generals import General, Order, Protocol, Receive, RoundEnd, Rules, enlist, step
-from quorate.generals.messages import Message, Signed
+from quorate.generals import COMMANDER, General, Order, Protocol, Receive, RoundEnd, Rules, enlist, step
+from quorate.generals.messages import Message, Oral, Signed
+from quorate.generals.oral import OralGeneral
 from quorate.generals.treason import Chain, slots
 from quorate.generals.words import tell
 from quorate_check.core.invariants import Condition, Invariant, Over, Witness
 from quorate_check.core.liveness import Eventually
 from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, System
 from quorate_check.generals.subject import IC1, IC2, Instance, Setup, broken
-from quorate_check.tell.described import Described
+from quorate_check.tell import phrases
+from quorate_check.tell.described import Described, Need
 
 CAPACITY = 96
+DECISIONS = "a decision of each loyal general"
 SENTENCES = {IC1: "all loyal generals do the same", IC2: "all do what the loyal commander, or all of them, wanted"}
 
 
@@ -50,7 +53,7 @@ class Lockstep:
     def system(self) -> System:
         """Return the system, whose witnesses are all combinations of the loyal generals' decisions."""
         return System(
-            name=f"{self.instance.rules.protocol.value} in lockstep",
+            name=f"{self.instance.rules.protocol.value.upper()} among {self.instance.rules.n} generals, in lockstep",
             initial=tuple(self._node(i, order) for i, order in enumerate(self.setup.orders)),
             step=self.step,
             network=Network(
@@ -63,7 +66,11 @@ class Lockstep:
             liveness=(Eventually("Termination", "all loyal generals decide", Condition(_is_done, all)),),
             described=Described(
                 lambda event: "hears silence" if isinstance(event, RoundEnd) else tell(event),
+                _change,
+                badge=self._badge,
+                facts=_facts,
                 name=lambda node: f"general {node.id}",
+                needs=tuple(Need(name, DECISIONS, self._count, len(self.setup.loyal)) for name in (IC1, IC2)),
             ),
         )
 
@@ -98,6 +105,17 @@ class Lockstep:
         ]
         return [tuple(m for m in choice if m is not None) for choice in product(*slots_of_liar)]
 
+    def _count(self, nodes: tuple[Node, ...]) -> int:
+        return sum(nodes[i].decision is not None for i in self.setup.loyal)
+
+    def _badge(self, node: Node) -> str:
+        if isinstance(node, Liar):
+            return "traitor"
+        order = self.setup.orders[node.id].name
+        if not self.instance.has_commander:
+            return f"wants {order}"
+        return f"commander, orders {order}" if node.id == COMMANDER else "lieutenant"
+
     def _decisions(self, views: tuple[Order | None, ...]) -> dict[int, Order | None]:
         return {i: views[i] for i in self.setup.loyal}
 
@@ -118,6 +136,28 @@ class Lockstep:
 
 def _decision(node: Node) -> Order | None:
     return node.decision
+
+
+def _facts(node: Node) -> tuple[tuple[str, str], ...]:
+    """Return what a general has heard and decided, and what others signed for a traitor."""
+    if isinstance(node, Liar):
+        orders = (f"{order.name}, signed by {', '.join(map(str, signers))}" for order, signers in sorted(node.signed))
+        return ("tells", "whatever he likes"), ("has", "; ".join(orders) or "no signatures")
+    decision = ("decided", "nothing" if node.decision is None else node.decision.name)
+    if not isinstance(node, OralGeneral):
+        return (decision, *(fact for fact in phrases.facts(node) if fact[0] not in {"id", "n", "decision"}))
+    heard = (f"{path[-1]} “{tell(Oral(path[-1], node.id, path, order))}”" for path, order in node.heard)
+    return ("heard", "; ".join(heard) or "nothing"), decision
+
+
+def _change(before: Node, after: Node) -> str:
+    """Return the facts that a step changed, and the round that begins."""
+    old = dict(_facts(before))
+    changed = [f"{name}: {text}" for name, text in _facts(after) if old.get(name) != text]
+    number = getattr(after, "round", None)  # a broadcaster has none
+    if "round" not in old and getattr(before, "round", None) != number:
+        changed.insert(0, f"round {number}")
+    return "; ".join(changed) or "nothing changes"
 
 
 def _is_done(node: Node) -> bool:

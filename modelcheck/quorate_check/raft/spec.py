@@ -37,11 +37,12 @@ from quorate_check.raft.pictures import (
 )
 from quorate_check.raft.spec_symmetry import rename_message, rename_server
 from quorate_check.raft.why import STEP_WHY, WHY
+from quorate_check.raft.words import config_text, entry_text
 from quorate_check.tell.described import Described
 from quorate_spec.raft import actions, invariants
 from quorate_spec.raft.actions import Step
-from quorate_spec.raft.messages import Message
-from quorate_spec.raft.state import Role, Server, config, initial, is_quorum, members_of
+from quorate_spec.raft.messages import Config, Entry, Message
+from quorate_spec.raft.state import Applied, Role, Server, config, initial, is_quorum, members_of
 
 VALUE = "v1"  # the only value in MCRaft.cfg
 NO_CAPACITY = 1_000_000  # messages in flight, more than any search of TLC meets
@@ -339,7 +340,15 @@ def _text(name: str, value: Any) -> str:  # noqa: ANN401 - any variable's
     if name in NAMES_SERVERS:
         servers = value if isinstance(value, frozenset | tuple) else () if value is None else (value,)
         return ", ".join(f"s{server}" for server in sorted(servers)) or "nobody"
-    return str(sorted(value)) if isinstance(value, frozenset) else str(value)
+    match value:
+        case Config():
+            return config_text(value)
+        case (Entry() | Applied(), *_):
+            return " ".join(f"[{entry_text(entry)}]" for entry in value)
+        case frozenset() | tuple():
+            return ", ".join(map(str, sorted(value) if isinstance(value, frozenset) else value)) or "none"
+        case _:
+            return "none" if value is None else str(value)
 
 
 def _identity(server: Server) -> Server:

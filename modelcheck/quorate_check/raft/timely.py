@@ -353,12 +353,20 @@ def _boxes(local: Server | Clock) -> tuple[Box, ...]:
     return () if isinstance(local, Clock) else pictures.boxes(pictures.core_picture(CoreNode(local.state)))
 
 
+def _facts(local: Server | Clock) -> tuple[tuple[str, str], ...]:
+    if isinstance(local, Clock):
+        return phrases.facts(local)
+    others = tuple(fact for fact in phrases.facts(local) if fact[0] != "state")
+    return (*pictures.facts(CoreNode(local.state)), *others)
+
+
 DESCRIBED = Described(
     _event_text,
     _change_text,
     brief=lambda event: pictures.brief(event) if isinstance(event, get_args(code.Message)) else _event_text(event),
     badge=_badge,
     boxes=_boxes,
+    facts=_facts,
     name=lambda local: "clock" if isinstance(local, Clock) else f"s{local.state.id}",
     labels=pictures.LABELS,
 )

@@ -98,7 +98,7 @@ class Explorer:
         system = self.system
         return JSONResponse(
             {
-                "name": self.subject.name,
+                "title": system.name,
                 "bounds": self.subject.claim or bounds_text(self.subject.bounds),
                 "nodes": [name_of(system, node) for node in range(len(system.initial))],
                 "promises": len(promises_of(system)) + len(system.liveness),

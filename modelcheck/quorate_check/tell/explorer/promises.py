@@ -35,7 +35,7 @@ def promises(system: System, place: Place) -> list[Json]:
 
 
 def _promise(name: str, sentence: str, truth: str, detail: str) -> Json:
-    return {"name": name, "sentence": sentence, "truth": truth, "detail": detail}
+    return {"name": name, "sentence": sentence.removesuffix("."), "truth": truth, "detail": detail}
 
 
 def _of_states(system: System, place: Place, promise: Invariant) -> Json:
@@ -56,9 +56,10 @@ def _of_states(system: System, place: Place, promise: Invariant) -> Json:
 
 
 def _looked_at(promise: Invariant, state: GlobalState) -> str:
-    """Return what an invariant looks at, of each node, if that is short."""
+    """Return what an invariant looks at, of each node, if that is short and nothing of it is left out."""
     text = "looks at " + ", ".join(value_text(promise.view(local)) for local in state.nodes)
-    return text if len(text) <= LONGEST_VIEWS else "what it looks at isn't as at the beginning any more"
+    is_whole = len(text) <= LONGEST_VIEWS and "…" not in text
+    return text if is_whole else "what it looks at isn't as at the beginning any more"
 
 
 def _of_steps(place: Place, promise: StepInvariant) -> Json:

@@ -83,6 +83,7 @@ async function go() {
     followGraph(place.link);
   } catch (error) {
     refuse(error);
+    if (!place) byId("headline").textContent = "This link leads nowhere: Start shows the initial state.";
   }
 }
 
@@ -119,8 +120,8 @@ document.addEventListener("keydown", (event) => {
 
 async function begin() {
   const subject = await ask("subject");
-  document.title = `Explorer: ${subject.name}`;
-  byId("subject").textContent = `Explorer: ${subject.name}`;
+  document.title = `Explorer: ${subject.title}`;
+  byId("subject").textContent = document.title;
   byId("bounds").textContent = subject.bounds;
   offerSearch(subject, fragment, (found, line) => {
     addMark(found.link, `found: ${line}`);
