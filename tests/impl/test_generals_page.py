@@ -92,6 +92,7 @@ def test_a_reader_changes_what_the_traitor_says(address: str) -> None:
         tab.page.goto(address)
         verdict = tab.page.locator("#verdict")
         expect(verdict).to_have_text("IC1 is broken: the army splits.")
+        expect(tab.page.locator("#messages tbody tr button").first).to_be_in_viewport()
         for dest in range(4, 8):
             button = tab.page.locator(f"#messages button[data-lie='1/{dest}/0']")
             expect(button).to_have_text("I say RETREAT")

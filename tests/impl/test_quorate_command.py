@@ -4,16 +4,20 @@ import os
 import re
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 from unittest.mock import AsyncMock, Mock
 
 import pytest
+from rich.console import Console
 from typer.main import get_command
 
 from patience import PROGRAM_S
 from quorate.cli import main
 from quorate.cli.access import Access
 from quorate.cli.app import app
+from quorate.cli.demo_view import Lines
+from quorate.cli.table import Row
 from quorate.node.members import Started
 
 COMMANDS = tuple(get_command(app).commands)  # type: ignore[attr-defined]  # it is a group
@@ -137,3 +141,16 @@ def test_a_reader_who_leaves_early_is_no_error() -> None:
     ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=PROGRAM_S, check=False)
     os.close(writing)
     assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_a_demo_under_bft_prints_a_line_when_the_view_changes_not_when_the_leader_does() -> None:
+    """Leaders take turns with every decision; under load these lines would hide all others."""
+    printed = StringIO()
+    lines = Lines(Console(file=printed, width=80))
+    for view, leader in (("1", "1"), ("1", "2"), ("1", "3"), ("2", "4")):
+        info = {"bft_node_id": "2", "bft_view": view, "bft_leader_id": leader, "bft_decided_index": "7"}
+        lines.show([Row("2", ("127.0.0.1", 7002), info)])
+    assert printed.getvalue().splitlines() == [
+        "node 2: in view 1, voter, committed 7",
+        "node 2: in view 2, voter, committed 7",
+    ]

@@ -51,7 +51,10 @@ class LiveTable:
 
 
 class Lines:
-    """Prints a line whenever a node's role, term or leader has changed, or the node has fallen silent."""
+    """Prints a line whenever a node's role, term or leader has changed, or the node has fallen silent.
+
+    Under BFT leaders take turns, so a line is printed when the view has changed.
+    """
 
     def __init__(self, screen: Console) -> None:
         """Show nothing yet."""
@@ -81,6 +84,8 @@ def _summary(row: Row) -> tuple[str, str]:
     if isinstance(row.info, str):
         return row.info, ""
     values = cells(row.info)
+    if "bft_node_id" in row.info:
+        return f"in view {values['term']}", f", {role_of(row.info)}, committed {values['commit']}"
     state = f"{role_of(row.info)} in term {values['term']}, leader {values['leader']}"
     return state, f", committed {values['commit']}"
 

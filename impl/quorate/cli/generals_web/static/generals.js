@@ -126,10 +126,11 @@ function drawArmy() {
 
 function showMessages() {
   const focused = document.activeElement?.dataset.lie;
-  const rows = messagesShown().map((message) => {
+  const isFixed = (message) => message.key === undefined; // what the reader can change comes first
+  const rows = messagesShown().sort((one, other) => isFixed(one) - isFixed(other)).map((message) => {
     const source = message.source ?? state.result.traitor;
     const cells = [source, message.dest].map((text) => element("td", { textContent: text }));
-    return element("tr", {}, ...cells, element("td", {}, message.key === undefined ? message.text : makeLie(message)));
+    return element("tr", {}, ...cells, element("td", {}, isFixed(message) ? message.text : makeLie(message)));
   });
   const body = byId("messages").querySelector("tbody");
   body.replaceChildren(...rows);
