@@ -41,19 +41,11 @@ from quorate.raft import (
     State,
 )
 from quorate.raft_server.trace_values import entries_with, stand_in, with_commands
+from quorate.runtime.trace_file import DurableLine, PartLine
 
 SNAPSHOT_HASH_BYTES: Final = 16
 Named: TypeAlias = tuple[str, Any]  # and an object whose fields are written
 Outline: TypeAlias = tuple[str, dict[str, Any]]
-
-
-class PartLine(Struct, frozen=True, tag_field="line", tag="part", forbid_unknown_fields=True):
-    """The trace goes on in this file; `after_step` is None if its process began with it."""
-
-    node: NodeId
-    members: tuple[NodeId, ...]
-    part: int
-    after_step: int | None
 
 
 class BootLine(Struct, frozen=True, tag_field="line", tag="boot", forbid_unknown_fields=True):
@@ -103,12 +95,6 @@ class StepLine(Struct, frozen=True, tag_field="line", tag="step", forbid_unknown
     send_now: tuple[Outline, ...]
     send_when_durable: tuple[Outline, ...]
     reads: ConfirmedReads | None = None
-
-
-class DurableLine(Struct, frozen=True, tag_field="line", tag="durable", forbid_unknown_fields=True):
-    """All writes of the steps up to `number` are on disk."""
-
-    number: int
 
 
 class UnwrittenStep(Struct, frozen=True, forbid_unknown_fields=True):

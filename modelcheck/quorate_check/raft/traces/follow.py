@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Final
 
 from quorate.raft import Message, NodeId, Receive
-from quorate.raft_server.trace import GAP
 from quorate.runtime.tail import Tail
+from quorate.runtime.trace_file import GAP
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.raft.traces.check import TraceCheck
 from quorate_check.raft.traces.findings import RuleViolationError, TraceRule

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from quorate.raft import ElectionTimeout, Event, Log, Persisted, Receive, Role, SnapshotTaken, State, StepDown, restart
-from quorate.raft_server.trace_lines import BootLine, CheckpointLine, DurableLine, PartLine, StepLine
+from quorate.raft_server.trace_lines import BootLine, CheckpointLine, StepLine
+from quorate.runtime.trace_file import DurableLine, PartLine
 from quorate_check.raft.conformance.explain import Cause
 from quorate_check.raft.traces.checkpoint import server_at_checkpoint
 from quorate_check.raft.traces.findings import RuleViolationError, TraceRule

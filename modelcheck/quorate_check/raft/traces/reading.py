@@ -19,9 +19,9 @@ from msgspec.json import Decoder
 from msgspec.structs import replace
 
 from quorate.raft import Event, Message, NodeId, Receive
-from quorate.raft_server.trace import GAP
-from quorate.raft_server.trace_lines import BootLine, CheckpointLine, DurableLine, Line, PartLine, StepLine
+from quorate.raft_server.trace_lines import BootLine, CheckpointLine, Line, StepLine
 from quorate.raft_server.trace_values import entries_with, original, with_commands
+from quorate.runtime.trace_file import GAP, DurableLine, PartLine
 from quorate_check.core.system import UnusableSystemError
 
 SUFFIX: Final = ".ndjson"
