@@ -8,9 +8,9 @@ import pytest
 from impl_cluster import entries_of, leader, log_of, server
 from quorate.raft import AppendEntries, Entry, Log, Output, Persist, Role, Snapshot, State
 from quorate_check.raft.traces.findings import RuleViolationError, TraceRule
-from quorate_check.raft.traces.reading import Place
 from quorate_check.raft.traces.safety import Safety
 from quorate_check.raft.traces.server import TracedServer
+from quorate_check.traces.reading import Place
 
 HERE, THERE = Place("n1.ndjson", 3), Place("n2.ndjson", 7)
 Fact = Callable[[Safety], None]

@@ -7,14 +7,17 @@ from quorate.raft import AppendEntries, Durable, Entry, Log, Propose, Receive, r
 from quorate.raft_server.trace import Tracer
 from quorate.raft_server.trace_lines import BootLine
 from quorate.raft_server.trace_values import LARGE_BYTES
-from quorate_check.raft.traces.reading import LocatedLine, Place, decode
+from quorate_check.raft.traces.format import FORMAT, ServerLine
+from quorate_check.traces.reading import LocatedLine, Place, decode
 
 LARGE = bytes(LARGE_BYTES + 1)
 
 
-def read(path: Path) -> list[LocatedLine]:
+def read(path: Path) -> list[ServerLine]:
     """All lines of a trace."""
-    found = [decode(Place(path.name, number), line) for number, line in enumerate(path.read_bytes().splitlines(), 1)]
+    found = [
+        decode(FORMAT, Place(path.name, number), line) for number, line in enumerate(path.read_bytes().splitlines(), 1)
+    ]
     assert all(isinstance(each, LocatedLine) for each in found)
     return [each for each in found if isinstance(each, LocatedLine)]
 

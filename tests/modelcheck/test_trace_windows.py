@@ -37,9 +37,9 @@ from quorate_check.raft.conformance.explain import Cause, explain
 from quorate_check.raft.conformance.steps import CAUSES, local_step
 from quorate_check.raft.subject import CheckerEvent, Confirmation, CoreNode, decode
 from quorate_check.raft.traces.check import TraceCheck
-from quorate_check.raft.traces.reading import Place
 from quorate_check.raft.traces.server import TracedServer
 from quorate_check.raft.traces.window import AppliedEntry, Piece, ServerStep, Window
+from quorate_check.traces.reading import Place
 from traced_cluster import TracedCluster
 
 LIMITS = Limits(memory=1 << 30)

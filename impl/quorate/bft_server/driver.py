@@ -26,6 +26,7 @@ from quorate.bft_server.requests import Requests
 from quorate.bft_server.settings import Settings
 from quorate.bft_server.status import BftStatus
 from quorate.bft_server.storage import BftStorage, Writing
+from quorate.bft_server.trace import Tracer
 from quorate.runtime.disk import Written
 from quorate.runtime.interfaces import Arriving, Metrics, StateMachine, Transport
 from quorate.runtime.requests import Request
@@ -55,6 +56,7 @@ class BftServer(Server[Writing, Message, bytes]):
         evidence: EvidenceFile,
         is_repeatable: Callable[[bytes], bool],
         rng: Random,
+        tracer: Tracer | None = None,
         metrics: Metrics | None = None,
     ) -> None:
         """Take the parts; nothing happens before `start`."""
@@ -64,6 +66,7 @@ class BftServer(Server[Writing, Message, bytes]):
         self._config = config
         self._evidence = evidence
         self._rng = rng
+        self._tracer = tracer
         self._others = tuple(member for member in config.members if member != node_id)
 
         self._hearing = Hearing(settings.most_heard)
@@ -84,6 +87,9 @@ class BftServer(Server[Writing, Message, bytes]):
     def _load(self) -> None:
         self._state = bft.restart(self._config, self._id, self._storage.load())
         self._log.replay(len(self._state.decisions))
+        if self._tracer is not None:
+            self._tracer.boot(self._state)
+            self._tracer.flush()
         log.info("starting", extra={"node": self._id, "decided": len(self._state.decisions)})
 
     def _start_clocks(self) -> tuple[Clock, ...]:
@@ -206,6 +212,8 @@ class BftServer(Server[Writing, Message, bytes]):
             return
         self._state = output.state
         self._durable += self._queue(self._writing(output), (), output.send)
+        if self._tracer is not None:
+            self._tracer.step(event, output, self._steps)
         for evidence in output.evidence:
             self._evidence.convict(evidence)
         if output.decided:
@@ -243,11 +251,15 @@ class BftServer(Server[Writing, Message, bytes]):
         self._transport.flush()
 
     def _written(self, written: Written[Writing, Message]) -> None:
+        if self._tracer is not None:
+            self._tracer.durable(written.step)
         self._post(written.messages)
         self._transport.flush()
         self._want_turn()
 
     def _post(self, messages: Iterable[Message]) -> None:
+        if self._tracer is not None:
+            self._tracer.flush()  # no message leaves that the trace doesn't tell of
         for message in messages:
             if message.dest == self._id:
                 self._step(bft.Receive(message))
@@ -320,5 +332,6 @@ class BftServer(Server[Writing, Message, bytes]):
             evidence=len(self._evidence),
             refused_messages=self._hearing.refused,
             disk_full=self._disk.full,
+            trace_lost=self._tracer is not None and self._tracer.lost,
             peers={peer: peer in self._transport.connected for peer in self._others},
         )

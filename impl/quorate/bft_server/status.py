@@ -21,4 +21,5 @@ class BftStatus:
     evidence: int
     refused_messages: int
     disk_full: bool
+    trace_lost: bool
     peers: Mapping[NodeId, bool]

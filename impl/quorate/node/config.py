@@ -306,9 +306,6 @@ def _bft(options: _Options) -> Bft | None:
     for key in (
         "join",
         "operator-password-file",
-        "trace",
-        "trace-bytes",
-        "trace-parts",
         "heartbeat-ms",
         "election-timeout-ms",
         "snapshot-bytes",

@@ -135,5 +135,6 @@ def _bft(status: BftStatus) -> Iterator[tuple[str, object]]:
     yield "bft_evidence", status.evidence
     yield "bft_refused_messages", status.refused_messages
     yield "bft_disk_full", int(status.disk_full)
+    yield "bft_trace_lost", int(status.trace_lost)
     for number, connected in status.peers.items():
         yield f"bft_peer{number}", f"connected={int(connected)}"

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from random import SystemRandom
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from quorate.bft_server.codec import CODEC as BFT
 from quorate.bft_server.driver import BftServer
 from quorate.bft_server.evidence import EvidenceFile
 from quorate.bft_server.storage import BftStorage
+from quorate.bft_server.trace import Tracer as BftTracer
 from quorate.membership.handshake import MemberHandshake
 from quorate.membership.introductions import Introductions
 from quorate.membership.serving import ServedMembership
@@ -22,11 +24,12 @@ from quorate.node.metrics import Metrics
 from quorate.raft_server.driver import RaftServer
 from quorate.raft_server.settings import served_config
 from quorate.raft_server.storage import SqliteStorage
-from quorate.raft_server.trace import Tracer
+from quorate.raft_server.trace import Tracer as RaftTracer
 from quorate.raft_server.wire import CODEC as RAFT
 from quorate.runtime.addresses import show_address
 from quorate.runtime.keys import KeyFileError, RememberingVerifier, read_public, read_secret
 from quorate.runtime.storage_errors import StorageError
+from quorate.runtime.trace_file import TraceFile
 from quorate.runtime.transport import Codec, TcpTransport, Tls, TlsError, TransportError, load_tls
 from quorate.store.clock import Clock
 from quorate.store.machine import KeyValueMachine
@@ -36,6 +39,7 @@ from quorate.store.queries import Size
 EVIDENCE_NAME = "evidence.ndjson"
 
 M = TypeVar("M")
+T = TypeVar("T", bound=TraceFile)
 
 
 class StartError(Exception):
@@ -72,16 +76,14 @@ async def start_server(
     """
     try:
         if configuration.bft is not None:
-            return await _start_bft(configuration, configuration.bft, metrics)
-        tracer = _tracer(configuration, resources)
-        if tracer is not None:
-            reopening.append(tracer.reopen)
+            return await _start_bft(configuration, configuration.bft, metrics, resources, reopening)
+        tracer = _opened(configuration, RaftTracer, resources, reopening)
         return await _start_raft(configuration, metrics, tracer)
     except (StorageError, TransportError, TlsError, KeyFileError) as error:
         raise StartError(str(error)) from error
 
 
-async def _start_raft(configuration: Configuration, metrics: Metrics, tracer: Tracer | None) -> Started:
+async def _start_raft(configuration: Configuration, metrics: Metrics, tracer: RaftTracer | None) -> Started:
     members = () if configuration.join is not None else tuple(sorted(configuration.peers))
     tls = load_peer_tls(configuration)
     make_folder(configuration)
@@ -132,7 +134,13 @@ def _exports(server: RaftServer, machine: KeyValueMachine, introductions: Introd
     )
 
 
-async def _start_bft(configuration: Configuration, options: Bft, metrics: Metrics) -> Started:
+async def _start_bft(
+    configuration: Configuration,
+    options: Bft,
+    metrics: Metrics,
+    resources: AsyncExitStack,
+    reopening: list[Callable[[], None]],
+) -> Started:
     members = tuple(sorted(configuration.peers))
     secret, public = read_secret(options.secret_key), read_public(options.public_keys)
     if public.members != members:
@@ -144,6 +152,7 @@ async def _start_bft(configuration: Configuration, options: Bft, metrics: Metric
     if public.keys[configuration.node_id] != secret.public:
         raise StartError(f"secret-key: {options.secret_key} is not the key of node {configuration.node_id}")
     transport = _transport(BFT, configuration, load_peer_tls(configuration))
+    tracer = _opened(configuration, partial(BftTracer, keys=public.keys), resources, reopening)
     make_folder(configuration)
     evidence = _evidence(configuration)
     storage = BftStorage.open(configuration.database, configuration.node_id, members, metrics.fsync)
@@ -157,6 +166,7 @@ async def _start_bft(configuration: Configuration, options: Bft, metrics: Metric
         evidence=evidence,
         is_repeatable=is_repeatable,
         rng=SystemRandom(),
+        tracer=tracer,
         metrics=metrics,
     )
     await _start(server, storage)
@@ -210,14 +220,21 @@ def _evidence(configuration: Configuration) -> EvidenceFile:
         raise StartError(f"data: {path} can't be read: {error.strerror}") from error
 
 
-def _tracer(configuration: Configuration, resources: AsyncExitStack) -> Tracer | None:
+def _opened(
+    configuration: Configuration,
+    tracer_of: Callable[..., T],
+    resources: AsyncExitStack,
+    reopening: list[Callable[[], None]],
+) -> T | None:
+    """Return the tracer that a protocol makes, None if no trace is wanted."""
     path = configuration.trace
     if path is None:
         return None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        tracer = Tracer(path, configuration.trace_bytes, configuration.trace_parts)
+        tracer = tracer_of(path, part_bytes=configuration.trace_bytes, parts=configuration.trace_parts)
     except OSError as error:
         raise StartError(f"trace: {path}: {error.strerror}") from error
     resources.callback(tracer.close)
+    reopening.append(tracer.reopen)
     return tracer

@@ -60,6 +60,11 @@ class BootLine(Struct, frozen=True, tag_field="line", tag="boot", forbid_unknown
     storage: str = ""
     after_term: int = 0
 
+    @property
+    def members(self) -> tuple[NodeId, ...]:
+        """The founders of its cluster, none if it joined later."""
+        return self.config.members
+
 
 class Digest(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A state without the entries between the log's ends, of constant size."""

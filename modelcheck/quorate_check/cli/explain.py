@@ -26,11 +26,12 @@ from quorate_check.engine.walks import one_walk
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.traces.check import TraceCheck
 from quorate_check.raft.traces.findings import SENTENCES, TraceFinding
-from quorate_check.raft.traces.reading import SUFFIX, trace_files
+from quorate_check.raft.traces.format import FORMAT
 from quorate_check.raft.traces.stretch import READ, Stretch
 from quorate_check.tell.path_text import Breakage, path_as_dict, path_lines
 from quorate_check.tell.report import Bounds, print_conclusion, print_story
 from quorate_check.tell.story import Story, story
+from quorate_check.traces.reading import SUFFIX, trace_files
 
 MOST_STEPS, LONGEST_WALK, MOST_SEED = 400, 10**5, 2**63 - 1
 
@@ -108,7 +109,9 @@ def _trace(output: Output, source: Path, first: int, steps: int) -> Verdict:
         if not is_trace:
             hint = "; model-check replay shows a saved path" if source.suffix == ".json" else ""
             raise UnusableSystemError(f"{source}: this is no seed, no folder of traces and no trace (*{SUFFIX}){hint}")
-        node = next((file.node for file in trace_files(folder) if source in [part.path for part in file.parts]), None)
+        node = next(
+            (file.node for file in trace_files(folder, FORMAT) if source in [part.path for part in file.parts]), None
+        )
         if node is None:
             raise UnusableSystemError(f"{source}: this trace is empty")
     stretch = Stretch(first, steps, node)

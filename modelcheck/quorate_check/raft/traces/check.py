@@ -25,12 +25,13 @@ from quorate.raft import Persisted, Receive
 from quorate_check.conformance.sequences import Sequence
 from quorate_check.raft.conformance.explain import LocalStep, explain
 from quorate_check.raft.traces.findings import RuleViolationError, TraceFinding, TraceRule
+from quorate_check.raft.traces.format import FORMAT
 from quorate_check.raft.traces.lines import LineEffects
 from quorate_check.raft.traces.member import TracedMember
-from quorate_check.raft.traces.reading import Place, trace_files
 from quorate_check.raft.traces.safety import Safety
 from quorate_check.raft.traces.unsent import Departures, receipt_violation
 from quorate_check.raft.traces.window import ServerStep, Window
+from quorate_check.traces.reading import Place, trace_files
 
 LINES_BETWEEN_REPORTS = 256
 
@@ -90,7 +91,7 @@ class TraceCheck:
     _explanations: dict[LocalStep, Sequence] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.members = tuple(TracedMember(file) for file in trace_files(self.folder))
+        self.members = tuple(TracedMember(file) for file in trace_files(self.folder, FORMAT))
 
     @property
     def distinct_steps(self) -> int:

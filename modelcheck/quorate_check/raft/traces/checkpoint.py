@@ -8,8 +8,9 @@ from quorate.disk import add
 from quorate.raft import Durable, Message, ReadRound, Role, State
 from quorate.raft_server.trace_lines import CheckpointLine, digest
 from quorate_check.core.system import UnusableSystemError
-from quorate_check.raft.traces.reading import Place, message_of
+from quorate_check.raft.traces.format import message_of
 from quorate_check.raft.traces.server import Disk, StepWrite, TracedServer, durable_of
+from quorate_check.traces.reading import Place
 
 
 def server_at_checkpoint(line: CheckpointLine, place: Place) -> tuple[TracedServer, Disk]:

@@ -7,7 +7,7 @@ from enum import Enum
 
 from quorate_check.conformance.sequences import CONFORMS
 from quorate_check.raft.conformance.explain import LocalStep
-from quorate_check.raft.traces.reading import Place
+from quorate_check.traces.reading import Place
 
 
 class TraceRule(Enum):

@@ -25,10 +25,11 @@ from quorate.runtime.trace_file import GAP
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.raft.traces.check import TraceCheck
 from quorate_check.raft.traces.findings import RuleViolationError, TraceRule
+from quorate_check.raft.traces.format import FORMAT
 from quorate_check.raft.traces.lines import LineEffects, Replay
-from quorate_check.raft.traces.reading import SUFFIX, Place, TraceFile, TracePart, decode, open_part
 from quorate_check.raft.traces.stalls import Stalls
 from quorate_check.raft.traces.unsent import text_of
+from quorate_check.traces.reading import SUFFIX, Place, TraceFile, TracePart, decode, open_part
 
 POLL_S: Final = 0.1
 PATIENCE_S: Final = 5.0
@@ -52,7 +53,7 @@ class FollowedMember:
     _lines: int = 0
 
     def __post_init__(self) -> None:
-        self.file = TraceFile((self.part,))
+        self.file = TraceFile((self.part,), FORMAT)
         self._replay = Replay(self.file)
         self._stalls = Stalls()
         self._tail = Tail(self.part.path, skips=False)
@@ -94,7 +95,7 @@ class FollowedMember:
         if self.has_violation:
             return
         self._lines += 1
-        line = self.file.accept(decode(Place(self.part.path.name, self._lines), text))
+        line = self.file.accept(decode(FORMAT, Place(self.part.path.name, self._lines), text))
         if line is None:
             return
         effects = self._replay.effects(line)
@@ -163,7 +164,7 @@ class FollowedCheck(TraceCheck):
                 )
             if path in self._followed or _FINISHED.search(path.stem) or not _has_line(path):
                 continue
-            if (part := open_part(path)) is not None:
+            if (part := open_part(path, FORMAT)) is not None:
                 self._followed[path] = FollowedMember(part)
                 self._has_forgotten |= part.number > 0  # the parts before it
 

@@ -11,9 +11,10 @@ from quorate.runtime.trace_file import DurableLine, PartLine
 from quorate_check.raft.conformance.explain import Cause
 from quorate_check.raft.traces.checkpoint import server_at_checkpoint
 from quorate_check.raft.traces.findings import RuleViolationError, TraceRule
-from quorate_check.raft.traces.reading import LocatedLine, Place, TraceFile
+from quorate_check.raft.traces.format import ServerLine, ServerTrace
 from quorate_check.raft.traces.server import Crash, Disk, DurableWrite, SentMessage, TracedServer, durable_of, replay
 from quorate_check.raft.traces.window import ServerStep
+from quorate_check.traces.reading import Place
 
 CAUSES: dict[type[Event], Cause] = {
     Receive: Cause.MESSAGE,
@@ -59,7 +60,7 @@ class LineEffects:
 class Replay:
     """The replay of one trace on the core; `initial_term` is the term in which the trace begins."""
 
-    file: TraceFile
+    file: ServerTrace
     initial_term: int | None = field(default=None, init=False)
     _server: TracedServer = field(init=False)
     _disk: Disk = field(init=False)
@@ -74,7 +75,7 @@ class Replay:
             if effects.violation is not None:
                 return
 
-    def effects(self, located: LocatedLine) -> LineEffects:
+    def effects(self, located: ServerLine) -> LineEffects:
         """Return the effects of the next line of the trace."""
         place = located.place
         assert not isinstance(located.line, PartLine), "TraceFile.lines joins the parts"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from quorate.raft import Message, PreVote, PreVoteReply, Receive
+from quorate_check.raft.traces.format import ServerTrace
 from quorate_check.raft.traces.lines import LineEffects, Replay
-from quorate_check.raft.traces.reading import TraceFile
 from quorate_check.raft.traces.stalls import with_stalls
 
 
@@ -15,7 +15,7 @@ from quorate_check.raft.traces.stalls import with_stalls
 class TracedMember:
     """A member whose next line to judge is `next_line`, None after the last one."""
 
-    file: TraceFile
+    file: ServerTrace
     next_line: LineEffects | None = field(init=False)
     _replay: Replay = field(init=False)
     _lines: Iterator[LineEffects] = field(init=False)

@@ -17,13 +17,13 @@ from quorate_check.raft.subject import CoreNode, Record
 from quorate_check.raft.traces.check import TraceCheck
 from quorate_check.raft.traces.findings import SENTENCES, TraceFinding
 from quorate_check.raft.traces.lines import LineEffects
-from quorate_check.raft.traces.reading import Place
 from quorate_check.raft.traces.server import TracedServer
 from quorate_check.raft.traces.window import ServerStep
 from quorate_check.raft.words import describe_event
 from quorate_check.tell.described import Rule
 from quorate_check.tell.path_text import Breakage
 from quorate_check.tell.story import Arrow, Column, Fate, Scene, Story
+from quorate_check.traces.reading import Place
 
 LINES: Final = 200
 STEPS: Final = 60

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 
 from quorate.raft import AppendEntries, Entry, Log, Message, NodeId, Output, Persist, Role, Snapshot, State
 from quorate_check.raft.traces.findings import RuleViolationError, TraceRule
-from quorate_check.raft.traces.reading import Place
 from quorate_check.raft.traces.server import TracedServer
+from quorate_check.traces.reading import Place
 
 
 @dataclass(frozen=True, slots=True)

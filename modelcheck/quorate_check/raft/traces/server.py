@@ -24,7 +24,7 @@ from quorate.raft import (
 )
 from quorate.raft_server.trace_lines import BootLine, Digest, Outline, StepLine, digest, outline
 from quorate_check.raft.traces.findings import RuleViolationError, TraceRule
-from quorate_check.raft.traces.reading import Place
+from quorate_check.traces.reading import Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from quorate_check.core.system import UnusableSystemError
 from quorate_check.raft.traces.findings import RuleViolationError, TraceRule
 from quorate_check.raft.traces.lines import LineEffects
 from quorate_check.raft.traces.member import TracedMember
-from quorate_check.raft.traces.reading import Place
 from quorate_check.raft.traces.server import message_text
+from quorate_check.traces.reading import Place
 
 
 @dataclass

@@ -8,31 +8,50 @@ Where the first parts are gone, the run continues from the checkpoint with which
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Final, TypeVar, get_args
+from typing import Any, Final, Generic, Protocol, TypeVar
 
-from msgspec import DecodeError, Raw, ValidationError
-from msgspec.json import Decoder
-from msgspec.structs import replace
+from msgspec import DecodeError, ValidationError
 
-from quorate.raft import Event, Message, NodeId, Receive
-from quorate.raft_server.trace_lines import BootLine, CheckpointLine, Line, StepLine
-from quorate.raft_server.trace_values import entries_with, original, with_commands
+from quorate.runtime.interfaces import NodeId
 from quorate.runtime.trace_file import GAP, DurableLine, PartLine
 from quorate_check.core.system import UnusableSystemError
 
 SUFFIX: Final = ".ndjson"
 _NAME: Final = re.compile(r".+\.ndjson(\.\d+)?")  # tools that rotate files append a number
-T = TypeVar("T")
+L = TypeVar("L")  # the lines of a protocol
+E = TypeVar("E")  # its events
 
-_MESSAGES: Final[dict[str, Decoder[Message]]] = {kind.__name__: Decoder(kind) for kind in get_args(Message)}
-_EVENTS: Final[dict[str, Decoder[Event]]] = {
-    kind.__name__: Decoder(kind) for kind in get_args(Event) if kind is not Receive
-}
-_LINES: Final[Decoder[Line]] = Decoder(Line)
+
+class Boot(Protocol):
+    """A line of any protocol with which a run begins."""
+
+    @property
+    def node(self) -> NodeId:
+        """The member that starts."""
+        ...
+
+    @property
+    def members(self) -> tuple[NodeId, ...]:
+        """The members that founded its cluster; none if it joined later."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Format(Generic[L, E]):
+    """The lines of a protocol: `decode` returns one, with the event of a step, and raises msgspec's errors.
+
+    `boot`, `checkpoint` and `step` are the classes of its lines. A boot is a Boot, a checkpoint has one as its `disk`,
+    and a step has a `number`.
+    """
+
+    decode: Callable[[bytes], tuple[L, E | None]]
+    boot: type[Any]
+    checkpoint: type[Any]
+    step: type[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +66,12 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class LocatedLine:
-    """A line with its place; `event` is the event of a StepLine."""
+class LocatedLine(Generic[L, E]):
+    """A line with its place; `event` is the event of a step."""
 
     place: Place
-    line: Line
-    event: Event | None = None
+    line: L
+    event: E | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +89,14 @@ class TracePart:
 
 
 @dataclass
-class TraceFile:
+class TraceFile(Generic[L, E]):
     """The trace of one member, in one or more files.
 
     While `lines` is consumed, `bytes_read` and `cut_off`, the number of lines that broke off, grow.
     """
 
     parts: tuple[TracePart, ...]
+    format: Format[L, E]
     bytes_read: int = 0
     cut_off: int = 0
     _damage: Place | None = field(default=None, init=False)  # the line that broke off, if the next is the one after it
@@ -103,13 +123,13 @@ class TraceFile:
         """The founders of its cluster, none if it joined later."""
         return self.parts[0].members
 
-    def lines(self) -> Iterator[LocatedLine]:
+    def lines(self) -> Iterator[LocatedLine[L, E]]:
         """Yield the lines to judge, in order; raise UnusableSystemError at one that no server writes there."""
         for located in self._decoded():
             if (line := self.accept(located)) is not None:
                 yield line
 
-    def accept(self, located: LocatedLine | Place) -> LocatedLine | None:
+    def accept(self, located: LocatedLine[L, E] | Place) -> LocatedLine[L, E] | None:
         """Take the next line, or the place of one that breaks off; return the line if it is to be judged.
 
         Raises UnusableSystemError at a line that no server writes there.
@@ -118,116 +138,82 @@ class TraceFile:
             self._damage = self._damage or located
             self.cut_off += 1
             return None
-        is_start = isinstance(located.line, BootLine) or (
-            isinstance(located.line, PartLine) and located.line.after_step is None
-        )
+        line = located.line
+        is_start = isinstance(line, self.format.boot) or (isinstance(line, PartLine) and line.after_step is None)
         if self._damage is not None and not is_start:
             raise UnusableSystemError(f"{self._damage}: the line is damaged, and its process went on after it")
         self._damage = None
         self._check(located)
         return located if self._is_of_the_run(located) else None
 
-    def _is_of_the_run(self, located: LocatedLine) -> bool:
+    def _is_of_the_run(self, located: LocatedLine[L, E]) -> bool:
         """Whether a line is to be judged; a checkpoint is if the parts before it are gone."""
         part, self._checkpoint_due = self._checkpoint_due, None
-        match located.line:
-            case PartLine(part=number, after_step=int(step)) if number == self.first_part:
-                self._checkpoint_due, self._step = located.line, step
-                return False
-            case PartLine():
-                return False
-            case CheckpointLine():
-                return part is not None
-            case BootLine():
-                return True
-        if part is not None:
+        line = located.line
+        if isinstance(line, PartLine):
+            if line.part == self.first_part and line.after_step is not None:
+                self._checkpoint_due, self._step = line, line.after_step
+            return False
+        if isinstance(line, self.format.checkpoint):
+            return part is not None
+        if part is not None and not isinstance(line, self.format.boot):
             raise UnusableSystemError(
                 f"{located.place}: the parts before part {part.part} are gone, and this one begins in the middle of a "
                 "run without saying with what: remove the parts before the next start of the node (a boot line)"
             )
         return True
 
-    def _decoded(self) -> Iterator[LocatedLine | Place]:
+    def _decoded(self) -> Iterator[LocatedLine[L, E] | Place]:
         """Yield each line, or its place if it breaks off."""
         for part in self.parts:
             try:
                 with part.path.open("rb") as file:
                     for number, text in enumerate(file, start=1):
                         self.bytes_read += len(text)
-                        yield decode(Place(part.path.name, number), text)
+                        yield decode(self.format, Place(part.path.name, number), text)
             except OSError as error:
                 raise UnusableSystemError(f"{part.path}: {error.strerror}") from error
 
-    def _check(self, located: LocatedLine) -> None:
+    def _check(self, located: LocatedLine[L, E]) -> None:
         """Raise UnusableSystemError if no process can have written this line after those before it."""
-        match located.line:
-            case BootLine(node=node, config=config) | CheckpointLine(disk=BootLine(node=node, config=config)):
-                if (node, config.members) != (self.node, self.members):
-                    raise UnusableSystemError(
-                        f"{located.place}: node {node} of {config.members} starts in the trace of "
-                        f"node {self.node} of {self.members}"
-                    )
-                if isinstance(located.line, BootLine):
-                    self._step = 0
-            case PartLine(part=number, after_step=int(step)) if number != self.first_part and step != self._step:
+        line: Any = located.line
+        if isinstance(line, self.format.boot | self.format.checkpoint):
+            boot: Boot = line.disk if isinstance(line, self.format.checkpoint) else line
+            if (boot.node, boot.members) != (self.node, self.members):
                 raise UnusableSystemError(
-                    f"{located.place}: this part goes on after step {step}, and what is before it ends with step "
-                    f"{self._step}: a part is missing"
+                    f"{located.place}: node {boot.node} of {boot.members} starts in the trace of "
+                    f"node {self.node} of {self.members}"
                 )
-            case StepLine(number=number):
-                if number != self._step + 1:
-                    raise UnusableSystemError(f"{located.place}: step {number} comes after step {self._step}")
-                self._step = number
-            case DurableLine(number=number):
-                if number > self._step:
-                    raise UnusableSystemError(
-                        f"{located.place}: step {number} is durable, but step {self._step} is the last before it"
-                    )
+            if isinstance(line, self.format.boot):
+                self._step = 0
+        elif isinstance(line, PartLine):
+            if line.part != self.first_part and line.after_step is not None and line.after_step != self._step:
+                raise UnusableSystemError(
+                    f"{located.place}: this part goes on after step {line.after_step}, and what is before it ends with "
+                    f"step {self._step}: a part is missing"
+                )
+        elif isinstance(line, DurableLine):
+            if line.number > self._step:
+                raise UnusableSystemError(
+                    f"{located.place}: step {line.number} is durable, but step {self._step} is the last before it"
+                )
+        else:
+            if line.number != self._step + 1:
+                raise UnusableSystemError(f"{located.place}: step {line.number} comes after step {self._step}")
+            self._step = line.number
 
 
-def decode(place: Place, text: bytes) -> LocatedLine | Place:
+def decode(lines: Format[L, E], place: Place, text: bytes) -> LocatedLine[L, E] | Place:
     """Return a decoded line, or its place if it breaks off; raise UnusableSystemError if it is no line of a trace."""
     try:
-        line = _original_line(_LINES.decode(text))
-        return LocatedLine(place, line, event_of(*line.event) if isinstance(line, StepLine) else None)
+        return LocatedLine(place, *lines.decode(text))
     except ValidationError as error:
         raise UnusableSystemError(f"{place}: no line of a trace: {error}") from error
     except (DecodeError, UnicodeDecodeError):
         return place
 
 
-def _original_line(line: Line) -> Line:
-    """Return a line with the server's commands in place of their written form; `event_of` does that for an event."""
-    match line:
-        case BootLine(entries=entries):
-            return replace(line, entries=entries_with(entries, original))
-        case CheckpointLine(disk=disk, unwritten=unwritten):
-            steps = tuple(
-                step if step.persist is None else replace(step, persist=with_commands(step.persist, original))
-                for step in unwritten
-            )
-            return replace(line, disk=replace(disk, entries=entries_with(disk.entries, original)), unwritten=steps)
-        case _:
-            return line
-
-
-def message_of(name: str, fields: Raw) -> Message:
-    """Return the message with this name and these fields; raise ValidationError if there is no such message."""
-    if (message := _MESSAGES.get(name)) is not None:
-        return with_commands(message.decode(fields), original)
-    raise ValidationError(f"there is no message {name}")
-
-
-def event_of(name: str, fields: Raw) -> Event:
-    """Return the event with this name and these fields; raise ValidationError if there is no such event."""
-    if name in _MESSAGES:
-        return Receive(message_of(name, fields))
-    if (event := _EVENTS.get(name)) is not None:
-        return with_commands(event.decode(fields), original)
-    raise ValidationError(f"there is no event {name}")
-
-
-def trace_files(folder: Path) -> tuple[TraceFile, ...]:
+def trace_files(folder: Path, lines: Format[L, E]) -> tuple[TraceFile[L, E], ...]:
     """Return the traces in `folder`, one for each member; raise UnusableSystemError if they are not of one cluster."""
     try:
         paths = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
@@ -239,7 +225,7 @@ def trace_files(folder: Path) -> tuple[TraceFile, ...]:
                 f"{path}: the trace has a gap after this file: its disk couldn't be written, and the node went on; "
                 "what was done since can't be judged"
             )
-    parts = [part for path in paths if (part := open_part(path)) is not None]
+    parts = [part for path in paths if (part := open_part(path, lines)) is not None]
     if not parts:
         raise UnusableSystemError(f"{folder}: there is no trace in it (*{SUFFIX}, written by quorate serve --trace)")
     parts.sort(key=lambda part: (part.node, part.number))
@@ -251,7 +237,7 @@ def trace_files(folder: Path) -> tuple[TraceFile, ...]:
     for before, after in pairwise(part for part in parts if part.members):
         if before.members != after.members:
             raise _two_clusters(before, after)
-    return tuple(TraceFile(tuple(of_one)) for _, of_one in groupby(parts, key=lambda part: part.node))
+    return tuple(TraceFile(tuple(of_one), lines) for _, of_one in groupby(parts, key=lambda part: part.node))
 
 
 def _two_clusters(one: TracePart, other: TracePart) -> UnusableSystemError:
@@ -260,7 +246,7 @@ def _two_clusters(one: TracePart, other: TracePart) -> UnusableSystemError:
     )
 
 
-def open_part(path: Path) -> TracePart | None:
+def open_part(path: Path, lines: Format[L, E]) -> TracePart | None:
     """Return the part at `path`, None if the file is empty: its process was killed before it wrote."""
     try:
         with path.open("rb") as file:
@@ -269,14 +255,14 @@ def open_part(path: Path) -> TracePart | None:
         raise UnusableSystemError(f"{path}: {error.strerror}") from error
     if not first:
         return None
-    located = decode(Place(path.name, 1), first)
-    match located:
-        case LocatedLine(line=BootLine(node=node, config=config)):
-            members, number = config.members, 0
-        case LocatedLine(line=PartLine(node=node, members=members, part=number)):
-            pass
-        case _:
-            raise UnusableSystemError(f"{path}: no trace: its first line doesn't say who started")
+    located = decode(lines, Place(path.name, 1), first)
+    line: Any = None if isinstance(located, Place) else located.line
+    if isinstance(line, lines.boot):
+        node, members, number = line.node, line.members, 0
+    elif isinstance(line, PartLine):
+        node, members, number = line.node, line.members, line.part
+    else:
+        raise UnusableSystemError(f"{path}: no trace: its first line doesn't say who started")
     if members and node not in members:
-        raise UnusableSystemError(f"{located.place}: node {node} is not among the members {members}")
+        raise UnusableSystemError(f"{Place(path.name, 1)}: node {node} is not among the members {members}")
     return TracePart(path, size, node, members, number)
