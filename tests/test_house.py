@@ -36,7 +36,7 @@ FOLDERS: dict[str, set[str]] = {
     "history": TELLING,
     "learn": TELLING,
     "proofs": TELLING,
-    "traces": TELLING,
+    "traces": {*TELLING, "conformance"},
     "raft": A_PROTOCOL,
     "bft": A_PROTOCOL,
     "generals": A_PROTOCOL,

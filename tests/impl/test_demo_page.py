@@ -105,7 +105,7 @@ def test_a_trace_shows_the_end_of_the_log_as_it_is(tmp_path: Path) -> None:
             log = node.state.log
             first = max(1, log.last_index - LONGEST_LOG + 1)
             expected = [(index, log.term_at(index)) for index in range(first, log.last_index + 1)]
-            assert [(index, term) for index, term, _ in nodes[number].log()] == expected
+            assert [(index, term) for index, term, _ in nodes[number].values()["log"]] == expected
             compared += len(expected)
     cluster.close()
     assert compared > 500
@@ -137,7 +137,7 @@ def test_commands_are_shown_in_words(tmp_path: Path) -> None:
     node = TracedNode()
     for line in (tmp_path / "n1.ndjson").read_bytes().splitlines():
         node.add(line)
-    assert node.log() == [(1, 1, "a large command")]
+    assert node.values()["log"] == [(1, 1, "a large command")]
 
 
 def test_a_tail_follows_a_file_that_is_renamed_and_begun_anew(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
     """The page of a cluster none of whose nodes was started."""
     wires = Wires(HOST, tmp_path, PROTOCOL)
     cluster = Cluster(tmp_path, free_ports_in_a_row(10), Protocol.RAFT, None, wires)
-    local = page_of(Watch(cluster, None))
+    local = page_of(Watch(cluster))
     yield TestClient(local.application, base_url=f"http://127.0.0.1/{local.token}/")
     wires.close()
 
@@ -298,6 +298,6 @@ def test_without_the_checker_the_page_says_that_nothing_is_judged(
     """The demo goes on without it."""
     monkeypatch.setenv("PATH", os.devnull)
     monkeypatch.setattr("sys.executable", "/nowhere/python")
-    watch = Watch(Cluster(tmp_path, free_ports_in_a_row(10), Protocol.RAFT), tmp_path)
+    watch = Watch(Cluster(tmp_path, free_ports_in_a_row(10), Protocol.RAFT, tmp_path))
     asyncio.run(watch._judge(tmp_path))
     assert watch.verdict["text"] == "the command model-check is not installed beside quorate, so nothing is judged"

@@ -78,8 +78,10 @@ async def _demo(options: Demo, folder: Path) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, end.set)
     traces = wires = passing = None
+    if options.page is not None:
+        traces = _trace_folder(folder)
     if options.page is not None and options.protocol is Protocol.RAFT:
-        traces, wires = _trace_folder(folder), Wires(DEMO_HOST, folder, RAFT_CODEC.protocol)
+        wires = Wires(DEMO_HOST, folder, RAFT_CODEC.protocol)
     elif options.page is not None:
         passing = Passing()
         wires = Wires(DEMO_HOST, folder, BFT_CODEC.protocol, passing.listen)
@@ -88,7 +90,7 @@ async def _demo(options: Demo, folder: Path) -> int:
     cluster = Cluster(folder, options.port, options.protocol, traces, wires)
     try:
         await cluster.start()
-        async with _page(options.page, cluster, traces or passing, end) as show_on_page:
+        async with _page(options.page, cluster, passing, end) as show_on_page:
             await _show(cluster, options.seconds, end, show_on_page)
     finally:
         await cluster.stop()
@@ -109,9 +111,9 @@ def _trace_folder(folder: Path) -> Path:
 
 @asynccontextmanager
 async def _page(
-    options: PageOptions | None, cluster: Cluster, source: Path | Passing | None, end: asyncio.Event
+    options: PageOptions | None, cluster: Cluster, passing: Passing | None, end: asyncio.Event
 ) -> AsyncIterator[Callable[[list[Row]], None]]:
-    """Serve a page, if one is wanted, with messages from `source`; what this yields shows the nodes' INFO on it."""
+    """Serve a page, if one is wanted; what this yields shows the nodes' INFO on it."""
     if options is None:
         yield lambda _: None
         return
@@ -119,7 +121,7 @@ async def _page(
     from quorate.cli.demo_web.page import served  # noqa: PLC0415
     from quorate.cli.demo_web.watch import Watch  # noqa: PLC0415
 
-    watch = Watch(cluster, source)
+    watch = Watch(cluster, passing)
     async with served(watch, options, end):
         yield watch.take_rows
 

@@ -46,7 +46,7 @@ class Cluster:
         """
         self.folder = folder
         self.wires = wires
-        self._traces = traces
+        self.traces = traces
         self.can_change = protocol is Protocol.RAFT
         self._port = port
         self._protocol = protocol
@@ -90,7 +90,7 @@ class Cluster:
 
     def trace(self, number: int) -> Path | None:
         """Return the file to which a node writes its trace, None if it writes none."""
-        return None if self._traces is None else self._traces / f"node{number}.ndjson"
+        return None if self.traces is None else self.traces / f"node{number}.ndjson"
 
     async def grow(self) -> str:
         """Start a node, and make it a voter; return what has happened."""
@@ -181,7 +181,8 @@ class Cluster:
         options: list[str] = []
         if (trace := self.trace(number)) is not None:
             # The trace of a start has the whole log, so the log is kept short.
-            limits = {"trace-bytes": TRACE_BYTES, "trace-parts": TRACE_PARTS, "snapshot-bytes": SNAPSHOT_BYTES}
+            limits = {"trace-bytes": TRACE_BYTES, "trace-parts": TRACE_PARTS}
+            limits |= {"snapshot-bytes": SNAPSHOT_BYTES} if self._protocol is Protocol.RAFT else {}
             options = ["--trace", str(trace), *(f"--{key}={value}" for key, value in limits.items())]
         return Process(number, self._address(number), self.folder, options, can_be_slow=self.wires is not None)
 

@@ -18,7 +18,6 @@ from quorate_check.cli.paths import draw
 from quorate_check.cli.progress import Display
 from quorate_check.cli.running import COMPILING, interruptible
 from quorate_check.cli.system import SystemOption, unreduced
-from quorate_check.cli.trace import progress_line
 from quorate_check.core.path import Path as Steps
 from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.core.verdict import Verdict
@@ -121,7 +120,7 @@ def _trace(output: Output, source: Path, first: int, steps: int) -> Verdict:
     stretch.begin(founders, (file.node for file in files if file.node not in founders))
     with (
         interruptible(output.progress) as stop,
-        Display(output.progress, "explain", "reading", progress_line) as display,
+        Display(output.progress, "explain", "reading", str) as display,
     ):
         check.run(lambda: stretch.full or stop(), display.report)
     if check.stopped not in {None, READ}:

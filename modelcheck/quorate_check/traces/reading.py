@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import groupby, pairwise
+from itertools import groupby, islice, pairwise
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from msgspec import DecodeError, ValidationError
+from msgspec import DecodeError, ValidationError, json
 
 from quorate.runtime.interfaces import NodeId
 from quorate.runtime.trace_file import GAP, DurableLine, PartLine
@@ -211,6 +211,34 @@ def decode(lines: Format[L, E], place: Place, text: bytes) -> LocatedLine[L, E] 
         raise UnusableSystemError(f"{place}: no line of a trace: {error}") from error
     except (DecodeError, UnicodeDecodeError):
         return place
+
+
+def protocol_in(folder: Path) -> str | None:
+    """Return the protocol of the traces in `folder`, "raft" or "bft"; None if there is no line that says so yet.
+
+    Raises UnusableSystemError if the folder can't be read.
+    """
+    try:
+        for path in sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name)):
+            with path.open("rb") as file:
+                protocols = [protocol for text in islice(file, 2) if (protocol := _protocol_of(text)) is not None]
+            if protocols:
+                return protocols[0]
+    except OSError as error:
+        raise UnusableSystemError(f"{folder}: {error.strerror}") from error
+    return None
+
+
+def _protocol_of(text: bytes) -> str | None:
+    """Return the protocol that a line names, None if it names none. A server of Raft names none in its boot."""
+    try:
+        line = json.decode(text)
+    except DecodeError:
+        return None
+    boot = line.get("disk", line) if isinstance(line, dict) else None
+    if not isinstance(boot, dict) or boot.get("line") not in {"boot", None}:
+        return None
+    return str(boot.get("protocol", "raft"))
 
 
 def trace_files(folder: Path, lines: Format[L, E]) -> tuple[TraceFile[L, E], ...]:

@@ -33,27 +33,41 @@ class TracedNode:
         match line:
             case {"line": "boot"}:
                 self.boots += 1
-                self._boot(line)
+                self._begin(line)
             case {"line": "checkpoint"}:
-                self._boot(line["disk"])
-                self.state = line["state"]
+                self._begin(line)
             case {"line": "step"}:
                 return self._step(line)
         return None
 
-    def log(self) -> list[tuple[int, int, str]]:
-        """Return the index, term and text of each of the last entries."""
-        return [(index, *entry) for index, entry in sorted(self._log.items())]
+    def values(self) -> dict[str, Any]:
+        """Return what a page shows of the node; `log` has the index, term and text of each of the last entries."""
+        state = self.state
+        return {
+            "boots": self.boots,
+            "role": state.get("role", "follower"),
+            "period": "term",
+            "term": state.get("current_term", 0),
+            "leader": state.get("leader_id"),
+            "vote": state.get("voted_for"),
+            "commit": state.get("commit_index", 0),
+            "applied": state.get("last_applied", 0),
+            "last": state.get("last_index", 0),
+            "log": [(index, *entry) for index, entry in sorted(self._log.items())],
+        }
 
-    def _boot(self, line: dict[str, Any]) -> None:
-        snapshot, entries = line["snapshot"], line["entries"]
+    def _begin(self, line: dict[str, Any]) -> None:
+        """Take the state of a boot, or of a checkpoint."""
+        boot = line.get("disk", line)
+        snapshot, entries = boot["snapshot"], boot["entries"]
         first = 1 if snapshot is None else snapshot["last_included_index"] + 1
         last_term = entries[-1]["term"] if entries else 0
-        self.state = {"current_term": line["current_term"], "voted_for": line["voted_for"]}
+        self.state = {"current_term": boot["current_term"], "voted_for": boot["voted_for"]}
         self.state |= {"last_index": first - 1 + len(entries), "last_term": last_term}
         self._log = {}
         self._replace(first, entries)
         self._cut()
+        self.state = line.get("state", self.state)
 
     def _step(self, line: dict[str, Any]) -> dict[str, Any]:
         (name, fields), state = line["event"], line["state"]

@@ -14,6 +14,7 @@ from quorate.cli.demo_web import checker
 from quorate.cli.demo_web.feed import Event, Feed
 from quorate.cli.demo_web.history import History
 from quorate.cli.demo_web.passing import Passing
+from quorate.cli.demo_web.traced_member import TracedMember
 from quorate.cli.demo_web.traced_node import TracedNode
 from quorate.cli.table import Row, cells, role_of
 from quorate.client.client import Client
@@ -28,13 +29,13 @@ MOST_JUDGED: Final = 200  # of a tick
 class Watch:
     """The events of a demo in `feed`, for pages."""
 
-    def __init__(self, cluster: Cluster, source: Path | Passing | None) -> None:
-        """Watch the nodes of `cluster`, whose messages are in the traces in a folder, or are those on its wires."""
+    def __init__(self, cluster: Cluster, passing: Passing | None = None) -> None:
+        """Watch the nodes of `cluster`, which write traces; the messages of BFT members are `passing` on the wires."""
         self.cluster = cluster
         self.feed = Feed()
         self.history = History(self.client, cluster.folder, Random())  # noqa: S311 - which keys clients choose
         self.verdict: Event = {"kind": "verdict", "steps": 0, "text": "nothing is judged yet"}
-        self._source = source
+        self._passing = passing
         self._rows: Sequence[Row] = ()
         self._tails: dict[int, Tail] = {}
         self._nodes: dict[int, TracedNode] = {}
@@ -50,8 +51,8 @@ class Watch:
         """Fill the feed until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.history.run())
-            if isinstance(self._source, Path):
-                tasks.create_task(self._judge(self._source))
+            if self.cluster.traces is not None:
+                tasks.create_task(self._judge(self.cluster.traces))
             while True:
                 self._look()
                 await asyncio.sleep(TICK_S)
@@ -68,7 +69,7 @@ class Watch:
     def _look(self) -> None:
         for process in self.cluster.processes:
             self._read(process)
-        if isinstance(self._source, Passing) and (messages := self._source.take()):
+        if self._passing is not None and (messages := self._passing.take()):
             self.feed.add({"kind": "messages", "messages": messages})
         if self._judged:
             judged, self._judged = self._judged, []
@@ -92,7 +93,7 @@ class Watch:
         if trace is None:
             return
         tail = self._tails.setdefault(process.number, Tail(trace, skips=True))
-        node = self._nodes.setdefault(process.number, TracedNode())
+        node = self._nodes.setdefault(process.number, TracedNode() if self.cluster.can_change else TracedMember())
         steps = [step for line in tail.read() if (step := node.add(line)) is not None]
         if steps:
             shown = most_telling(steps, MOST_STEPS)
@@ -111,7 +112,7 @@ class Watch:
             "peers": cells(info)["peers"] if info else "?",
         }
         node = self._nodes.get(process.number)
-        return values | (_of_info(info) if node is None else _of_trace(node))
+        return values | _of_info(info) | ({} if node is None else node.values())
 
     async def _judge(self, traces: Path) -> None:
         """Have the checker follow the traces, and take its lines."""
@@ -136,38 +137,19 @@ class Watch:
             self.verdict = {"kind": "verdict", **line}
 
 
-def _of_trace(node: TracedNode) -> dict[str, Any]:
-    state = node.state
-    return {
-        "boots": node.boots,
-        "role": state.get("role", "follower"),
-        "period": "term",
-        "term": state.get("current_term", 0),
-        "leader": state.get("leader_id"),
-        "vote": state.get("voted_for"),
-        "commit": state.get("commit_index", 0),
-        "applied": state.get("last_applied", 0),
-        "last": state.get("last_index", 0),
-        "log": node.log(),
-    }
-
-
 def _of_info(info: Mapping[str, str]) -> dict[str, Any]:
-    if not info:
-        return {"boots": 0, "role": "?", "period": "view", "term": "?", "leader": None, "vote": None, "log": []}
-    values = cells(info)
-    return {
-        "boots": 0,
-        "role": role_of(info),
-        "period": "view",  # only nodes of BFT have no trace
-        "term": values["term"],
-        "leader": values["leader"],
-        "vote": None,
-        "commit": values["commit"],
-        "applied": values["applied"],
-        "evidence": info.get("bft_evidence", "0"),
-        "log": [],
-    }
+    """Return what only INFO tells of a node, and, until its trace begins, what INFO tells of all else."""
+    values: dict[str, Any] = {"boots": 0, "role": "?", "period": "term", "term": "?", "leader": None, "vote": None}
+    if info:
+        shown = cells(info)
+        values |= {
+            "role": role_of(info),
+            "period": "view" if "bft_view" in info else "term",
+            "term": shown["term"],
+            "applied": shown["applied"],
+        }
+        values |= {"evidence": info.get("bft_evidence", "0")}
+    return values | {"log": []}
 
 
 def most_telling(steps: Sequence[Event], most: int) -> list[Event]:

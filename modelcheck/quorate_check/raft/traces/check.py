@@ -31,6 +31,7 @@ from quorate_check.raft.traces.member import TracedMember
 from quorate_check.raft.traces.safety import Safety
 from quorate_check.raft.traces.unsent import Departures, receipt_violation
 from quorate_check.raft.traces.window import ServerStep, Window
+from quorate_check.traces.progress import TraceProgress
 from quorate_check.traces.reading import Place, trace_files
 
 LINES_BETWEEN_REPORTS = 256
@@ -55,16 +56,6 @@ class Counts:
     began_late: int = 0
     replaced: int = 0
     taken_as_sent: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class TraceProgress:
-    """The progress of a check, in bytes and lines of the traces."""
-
-    bytes_read: int
-    bytes_all: int
-    lines: int
-    seconds: float
 
 
 @dataclass

@@ -11,7 +11,6 @@ among the forgotten ones counts as sent; `counts.taken_as_sent` counts such mess
 
 from __future__ import annotations
 
-import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -19,49 +18,41 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from quorate.raft import Message, NodeId, Receive
-from quorate.runtime.tail import Tail
-from quorate.runtime.trace_file import GAP
-from quorate_check.core.system import UnusableSystemError
+from quorate.raft import Event, Message, NodeId, Receive
+from quorate.raft_server.trace_lines import Line
 from quorate_check.raft.traces.check import TraceCheck
 from quorate_check.raft.traces.findings import RuleViolationError, TraceRule
-from quorate_check.raft.traces.format import FORMAT
+from quorate_check.raft.traces.format import FORMAT, ServerLine
 from quorate_check.raft.traces.lines import LineEffects, Replay
 from quorate_check.raft.traces.stalls import Stalls
 from quorate_check.raft.traces.unsent import text_of
-from quorate_check.traces.reading import SUFFIX, Place, TraceFile, TracePart, decode, open_part
+from quorate_check.traces.following import POLL_S, FollowedFile, new_files
 
-POLL_S: Final = 0.1
 PATIENCE_S: Final = 5.0
 ENTRIES: Final = 5_000
 MESSAGES: Final = 20_000
 TERMS: Final = 16
 EXPLANATIONS: Final = 20_000
 LINES_BETWEEN: Final = 2_000  # two times of forgetting
-_FINISHED: Final = re.compile(r"\.\d+$")  # in the name of a part that is followed by another
 
 
 @dataclass
 class FollowedMember:
     """A member whose trace grows; `ready` are lines that may be judged when their messages have left."""
 
-    part: TracePart
+    followed: FollowedFile[Line, Event]
     ready: deque[LineEffects] = field(default_factory=deque)
     has_violation: bool = False
-    silent_since: float = field(default_factory=time.monotonic)
     awaited_before: Message | None = None
-    _lines: int = 0
 
     def __post_init__(self) -> None:
-        self.file = TraceFile((self.part,), FORMAT)
-        self._replay = Replay(self.file)
+        self._replay = Replay(self.followed.file)
         self._stalls = Stalls()
-        self._tail = Tail(self.part.path, skips=False)
 
     @property
     def node(self) -> NodeId:
         """The member's id."""
-        return self.part.node
+        return self.followed.node
 
     @property
     def undecided(self) -> int:
@@ -77,27 +68,17 @@ class FollowedMember:
     def read(self) -> None:
         """Read what is new in the trace; raises UnusableSystemError at what no server writes there."""
         self.awaited_before = self.awaited_message
-        try:
-            while texts := self._tail.read():
-                self.silent_since = time.monotonic()
-                for text in texts:
-                    self._add(text)
-        except OSError as error:
-            raise UnusableSystemError(f"{self.part.path}: {error.strerror}") from error
-        if time.monotonic() - self.silent_since > PATIENCE_S:
+        for line in self.followed.read():
+            if not self.has_violation:
+                self._add(line)
+        if time.monotonic() - self.followed.silent_since > PATIENCE_S:
             self.ready.extend(self._stalls.rest())
 
     def forget(self) -> None:
         """Forget what no line needs any more."""
         self._replay.forget(ENTRIES)
 
-    def _add(self, text: bytes) -> None:
-        if self.has_violation:
-            return
-        self._lines += 1
-        line = self.file.accept(decode(FORMAT, Place(self.part.path.name, self._lines), text))
-        if line is None:
-            return
+    def _add(self, line: ServerLine) -> None:
         effects = self._replay.effects(line)
         self.ready.extend(self._stalls.add(effects))
         if effects.violation is not None:
@@ -153,20 +134,9 @@ class FollowedCheck(TraceCheck):
         self._elections_then = len(self.safety.elections)
 
     def _find_new(self) -> None:
-        try:
-            paths = sorted(self.folder.glob(f"*{SUFFIX}"))
-        except OSError as error:
-            raise UnusableSystemError(f"{self.folder}: {error.strerror}") from error
-        for path in paths:
-            if GAP in path.suffixes:
-                raise UnusableSystemError(
-                    f"{path}: the trace has a gap after this file, and can't be judged from there on"
-                )
-            if path in self._followed or _FINISHED.search(path.stem) or not _has_line(path):
-                continue
-            if (part := open_part(path, FORMAT)) is not None:
-                self._followed[path] = FollowedMember(part)
-                self._has_forgotten |= part.number > 0  # the parts before it
+        for followed in new_files(self.folder, FORMAT, self._followed):
+            self._followed[followed.part.path] = FollowedMember(followed)
+            self._has_forgotten |= followed.part.number > 0  # the parts before it
 
     def _judge_ready(self, member: FollowedMember) -> bool:
         """Judge the lines of a member up to a message that hasn't left; return whether there was one."""
@@ -206,14 +176,3 @@ class FollowedCheck(TraceCheck):
             member.forget()
         if len(self._explanations) > EXPLANATIONS:
             self._explanations.clear()
-
-
-def _has_line(path: Path) -> bool:
-    """Whether the first line of a file is complete."""
-    try:
-        with path.open("rb") as file:
-            return file.readline().endswith(b"\n")
-    except FileNotFoundError:  # it was renamed just now
-        return False
-    except OSError as error:
-        raise UnusableSystemError(f"{path}: {error.strerror}") from error

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
-from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from quorate_check.conformance.report import print_nearest
-from quorate_check.conformance.sequences import STUTTERS
 from quorate_check.core.verdict import Verdict, counted
 from quorate_check.raft.conformance.nearest import nearest
 from quorate_check.raft.traces.check import TraceCheck
 from quorate_check.raft.traces.findings import SENTENCES, TraceFinding, TraceRule
-from quorate_check.tell.report import plain_table, print_conclusion, verdict_text
+from quorate_check.tell.report import print_conclusion
+from quorate_check.traces.report import (
+    JudgedRule,
+    TraceReport,
+    counted_in_thousands,
+    explanations,
+    nearest_as_dict,
+    print_judged,
+)
+from quorate_check.traces.report import verdict_on as judged
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-
-AND_MORE: Final = "+"
 
 
 def verdict_of(check: TraceCheck) -> Verdict:
@@ -34,9 +37,7 @@ def verdict_of(check: TraceCheck) -> Verdict:
 
 def verdict_on(check: TraceCheck, rule: TraceRule) -> Verdict:
     """Return the verdict on one rule; a rule that isn't broken is UNKNOWN if the traces weren't read to the end."""
-    if check.finding is not None and check.finding.rule is rule:
-        return Verdict.VIOLATED
-    return Verdict.HOLDS if verdict_of(check) is Verdict.HOLDS else Verdict.UNKNOWN
+    return judged(verdict_of(check), is_broken=check.finding is not None and check.finding.rule is rule)
 
 
 def conclusion_of(check: TraceCheck) -> str:
@@ -100,38 +101,30 @@ def amounts_judged(check: TraceCheck) -> dict[TraceRule, tuple[int, str]]:
     }
 
 
-def explanations(check: TraceCheck) -> dict[str, int]:
-    """Return how many steps are explained by each sequence, most frequent first.
-
-    A repeated action is named once, with AND_MORE: windows leave entries out, so how often it repeats isn't known.
-    """
-    sequences: Counter[str] = Counter()
-    for sequence, count in check.sequences.items():
-        runs = [(name, len(list(same))) for name, same in groupby(sequence)]
-        sequences[", ".join(f"{name}{AND_MORE}" if times > 1 else name for name, times in runs) or STUTTERS] += count
-    return dict(sequences.most_common())
-
-
-def as_dict(check: TraceCheck) -> dict[str, Any]:
-    """Return the report as JSON values."""
-    finding = check.finding
-    return {
-        "subject": "traces of a cluster",
-        "verdict": verdict_of(check).value,
-        "conclusion": conclusion_of(check),
-        "servers": [member.file.node for member in check.members],
-        **asdict(check.counts),
-        "cut_off_lines": sum(member.file.cut_off for member in check.members),
-        "distinct_steps": check.distinct_steps,
-        "seconds": check.seconds,
-        "caveats": list(caveats(check)),
-        "rules": {
-            rule.value: {"verdict": verdict_on(check, rule).value, "judged": number}
-            for rule, (number, _) in amounts_judged(check).items()
+def report_of(check: TraceCheck) -> TraceReport:
+    """Return the result of a check."""
+    counts = asdict(check.counts)
+    finding, verdict = check.finding, verdict_of(check)
+    return TraceReport(
+        servers=tuple(member.file.node for member in check.members),
+        verdict=verdict,
+        conclusion=conclusion_of(check),
+        rules=tuple(
+            JudgedRule(rule.value, SENTENCES[rule], verdict_on(check, rule), amount, noun)
+            for rule, (amount, noun) in amounts_judged(check).items()
+        ),
+        lines=counts.pop("lines"),
+        steps=counts.pop("steps"),
+        seconds=check.seconds,
+        counts=counts
+        | {
+            "cut_off_lines": sum(member.file.cut_off for member in check.members),
+            "distinct_steps": check.distinct_steps,
         },
-        "sequences": explanations(check),
-        "finding": None if finding is None else _finding_as_dict(finding),
-    }
+        sequences=explanations(check.sequences),
+        caveats=tuple(caveats(check)),
+        finding=None if finding is None else _finding_as_dict(finding),
+    )
 
 
 def _finding_as_dict(finding: TraceFinding) -> dict[str, Any]:
@@ -142,59 +135,17 @@ def _finding_as_dict(finding: TraceFinding) -> dict[str, Any]:
         "what": finding.what,
     }
     if finding.step is not None:
-        near = nearest(finding.step)
-        values |= {"explained_by": list(near.actions), "next_action": near.action, "failing_condition": near.condition}
+        values |= nearest_as_dict(nearest(finding.step))
     return values
 
 
-def print_traces(console: Console, check: TraceCheck) -> None:
-    """Print the amount judged by each rule, the number of steps by explanation, and the conclusion."""
-    _print_rules(console, check)
-    table = plain_table()
-    table.add_column("steps", justify="right", no_wrap=True)
-    table.add_column(f"are explained by ({AND_MORE}: once or more)")
-    for sequence, count in explanations(check).items():
-        table.add_row(f"{count:,}", sequence)
-    console.print()
-    console.print(table)
-    for caveat in caveats(check):
-        console.print()
-        console.print(caveat)
-    if check.finding is not None:
-        _print_finding(console, check.finding)
-    print_conclusion(console, verdict_of(check), conclusion_of(check))
-
-
-def _print_rules(console: Console, check: TraceCheck) -> None:
-    counts = check.counts
-    rate = counts.steps / check.seconds if check.seconds else 0
-    console.print(
-        f"{counted(len(check.members), 'server')}, {counts.lines:,} lines, {check.seconds:.1f} s, {rate:,.0f} steps/s",
-        soft_wrap=True,
-    )
-    table = plain_table()
-    table.add_column("rule", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("judged")
-    for rule, (number, noun) in amounts_judged(check).items():
-        amount = counted_in_thousands(number, noun)
-        table.add_row(rule.value, verdict_text(verdict_on(check, rule)), f"{amount}: {SENTENCES[rule]}")
-    console.print()
-    console.print(table)
-
-
-def _print_finding(console: Console, finding: TraceFinding) -> None:
-    console.print()
-    console.print(Text(f"{finding.place}: {finding.rule.value} is broken: {finding.what}."), soft_wrap=True)
-    if finding.step is None:
-        return
-    if finding.window:
-        note = f"Indices are renumbered below, without those that play no part: {finding.window}."
-        console.print(Text(note), soft_wrap=True)
-    print_nearest(console, nearest(finding.step))
-
-
-def counted_in_thousands(number: int, noun: str) -> str:
-    """Return `1 step`, `2,000 steps`."""
-    plural = {"entry": "entries", "index": "indices"}.get(noun, f"{noun}s")
-    return f"{number:,} {noun if number == 1 else plural}"
+def print_traces(console: Console, check: TraceCheck, report: TraceReport) -> None:
+    """Print a report, with the nearest step of the specification to one that nothing explains."""
+    print_judged(console, report)
+    step = None if check.finding is None else check.finding.step
+    if check.finding is not None and step is not None:
+        if check.finding.window:
+            note = f"Indices are renumbered below, without those that play no part: {check.finding.window}."
+            console.print(Text(note), soft_wrap=True)
+        print_nearest(console, nearest(step))
+    print_conclusion(console, report.verdict, report.conclusion)

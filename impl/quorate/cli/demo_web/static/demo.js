@@ -15,8 +15,9 @@ let pairs = [];
 const handlers = {
   cluster: (event) => {
     protocol = event.protocol;
-    byId("add").hidden = byId("specification").hidden = byId("legend").hidden = protocol !== "raft";
+    byId("add").hidden = byId("legend").hidden = protocol !== "raft";
     byId("passing").hidden = byId("bft-legend").hidden = protocol === "raft";
+    setText(byId("routine-text"), protocol === "raft" ? "also heartbeats and their replies" : "also steps that change nothing");
   },
   nodes: (event) => {
     nodes = event.nodes;

@@ -73,8 +73,8 @@ function showLog(target, node, last) {
     const entry = entries.get(index);
     const [head, , body] = cell.children;
     setClass(cell, entry === undefined ? "absent" : index <= node.commit ? "committed" : "");
-    setText(head, entry === undefined ? "" : `${index} t${entry.term}`);
+    setText(head, entry === undefined ? "" : `${index} ${node.period[0]}${entry.term}`);
     setText(body, entry === undefined ? "" : entry.text);
-    cell.title = entry === undefined ? "" : `index ${index}, term ${entry.term}: ${entry.text}`;
+    cell.title = entry === undefined ? "" : `index ${index}, ${node.period} ${entry.term}: ${entry.text}`;
   });
 }
