@@ -25,7 +25,7 @@ from quorate.bft import NodeId, Receive
 from quorate_check.bft.conformance.explain import explain
 from quorate_check.bft.traces.findings import RuleViolationError, TraceFinding, TraceRule
 from quorate_check.bft.traces.format import FORMAT, MemberLine, MemberTrace
-from quorate_check.bft.traces.replay import MemberStep, Replay
+from quorate_check.bft.traces.replay import MemberStep, Replay, Verifiers
 from quorate_check.bft.traces.statements import Signed, Statements
 from quorate_check.bft.traces.window import local_step
 from quorate_check.conformance.sequences import Sequence
@@ -51,7 +51,7 @@ class TracedMember:
     """One trace, and the steps that its lines make; a violation is raised when the steps before it are judged."""
 
     file: MemberTrace
-    replay: Replay = field(default_factory=Replay)
+    replay: Replay
     violation: RuleViolationError | None = None
     awaited_before: Signed | None = None
     lines: int = 0
@@ -95,6 +95,7 @@ class TraceCheck:
     stopped: str | None = None
     seconds: float = 0.0
     members: list[TracedMember] = field(default_factory=list)
+    _verifiers: Verifiers = field(default_factory=Verifiers)
 
     @property
     def files(self) -> tuple[MemberTrace, ...]:
@@ -114,7 +115,7 @@ class TraceCheck:
     def run(self, stop: Callable[[], str | None], report: Callable[[TraceProgress], None]) -> None:
         """Judge the traces up to the first broken rule, or until `stop` returns a reason; `report` the progress."""
         start = time.perf_counter()
-        self.members = [TracedMember(file) for file in trace_files(self.folder, FORMAT)]
+        self.members = [self._member(file) for file in trace_files(self.folder, FORMAT)]
         size = sum(file.size for file in self.files)
 
         def pause() -> bool:
@@ -132,6 +133,9 @@ class TraceCheck:
         except RuleViolationError as error:
             self.finding = error.finding
         self.seconds = time.perf_counter() - start
+
+    def _member(self, file: MemberTrace) -> TracedMember:
+        return TracedMember(file, Replay(self._verifiers))
 
     def _order(self, pause: Callable[[], bool]) -> None:
         """Judge all steps in a possible order, up to the end or until `pause`."""

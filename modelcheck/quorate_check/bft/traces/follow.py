@@ -46,7 +46,7 @@ class FollowedCheck(TraceCheck):
         """Read what is new, and judge what may be."""
         for followed in new_files(self.folder, FORMAT, self._followed):
             self._followed[followed.part.path] = followed
-            self.members.append(TracedMember(followed.file))
+            self.members.append(self._member(followed.file))
         for member, followed in zip(self.members, self._followed.values(), strict=True):
             member.awaited_before = self.awaited(member)
             for line in followed.read():

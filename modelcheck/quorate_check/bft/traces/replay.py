@@ -10,14 +10,14 @@ happened: nothing of them has left their member.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from msgspec import DecodeError, ValidationError, json
 
 from quorate import bft
-from quorate.bft import Config, Durable, Event, Message, Output, Persist, State
+from quorate.bft import Config, Durable, Event, Message, NodeId, Output, Persist, State
 from quorate.bft_server.trace_lines import BootLine, CheckpointLine, StepLine, digest, outline
 from quorate.runtime.keys import PublicKeys, RememberingVerifier
 from quorate.runtime.trace_file import DurableLine, PartLine
@@ -25,6 +25,18 @@ from quorate_check.bft.traces.findings import RuleViolationError, TraceRule
 from quorate_check.bft.traces.format import MemberLine, message_of
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.traces.reading import Place
+
+
+class Verifiers:
+    """The verifiers of the members' keys: those of all traces remember together which signatures are valid."""
+
+    def __init__(self) -> None:
+        """Know no keys yet."""
+        self._verifiers: dict[tuple[tuple[NodeId, bytes], ...], RememberingVerifier] = {}
+
+    def of(self, keys: Mapping[NodeId, bytes]) -> RememberingVerifier:
+        """Return the verifier of these public keys."""
+        return self._verifiers.setdefault(tuple(sorted(keys.items())), RememberingVerifier(PublicKeys("", keys)))
 
 
 class NotRecordedError(Exception):
@@ -81,6 +93,7 @@ class Replay:
     an empty disk.
     """
 
+    verifiers: Verifiers
     ready: deque[MemberStep] = field(default_factory=deque)
     lost_steps: int = 0
     began_late: bool = False
@@ -127,8 +140,7 @@ class Replay:
             raise UnusableSystemError(f"{place}: another cluster, or other keys, than at the start before")
         self._identity = identity
         if not hasattr(self, "_signer"):
-            verifier = RememberingVerifier(PublicKeys("", line.keys))
-            self._signer = RecordedSigner(line.node, verifier)
+            self._signer = RecordedSigner(line.node, self.verifiers.of(line.keys))
         try:
             return Config(line.cluster, line.members, self._signer, self._signer.verifier)
         except ValueError as error:
