@@ -140,6 +140,9 @@ class TraceCheck:
     def _order(self, pause: Callable[[], bool]) -> None:
         """Judge all steps in a possible order, up to the end or until `pause`."""
         lines = {member.file.node: member.file.lines() for member in self.members}
+        for member in self.members:
+            member.read_one(lines[member.file.node])
+            self.begin(member)
         progress = True
         while progress:
             progress = False
@@ -151,6 +154,12 @@ class TraceCheck:
         for member in self.members:
             if (signed := self.awaited(member)) is not None:
                 raise never_left(member, signed)
+
+    def begin(self, member: TracedMember) -> None:
+        """Hold a member to what it signs from the beginning of its trace on."""
+        if member.replay.ready and member.file.node not in self.statements.began:
+            first = member.replay.ready[0].after.index
+            self.statements.began[member.file.node] = first if member.replay.began_late else 0
 
     def judge_next(self, member: TracedMember) -> bool:
         """Judge the next step of a member, if what it receives has left; return whether it was judged."""
@@ -170,8 +179,6 @@ class TraceCheck:
 
     def _judge(self, step: MemberStep, member: TracedMember) -> None:
         node = member.file.node
-        if node not in self.statements.began:
-            self.statements.began[node] = step.after.index if member.replay.began_late else 0
         if step.before is not None:
             self._count(step)
             sequence = self._explain(step)

@@ -51,6 +51,7 @@ class FollowedCheck(TraceCheck):
             member.awaited_before = self.awaited(member)
             for line in followed.read():
                 member.take(line)
+            self.begin(member)
         while any(self.judge_next(member) for member in self.members):
             pass
         for member in self.members:

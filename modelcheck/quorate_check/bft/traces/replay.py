@@ -163,7 +163,8 @@ class Replay:
         state = self._unwritten[0].step.before if self._unwritten else self._state
         if state is None:  # a step before a checkpoint: what memory held then is unknown, and is lost in any case
             state = bft.restart(config, line.node, disk)
-        while disk != durable and self._unwritten:
+        # Steps without a write of their own are as durable as what is before them.
+        while self._unwritten and (disk != durable or self._unwritten[0].disk is disk):
             unwritten = self._unwritten.popleft()
             # No message of these has left: it was to be confirmed first that they are durable.
             self.ready.append(replace(unwritten.step, left=False))

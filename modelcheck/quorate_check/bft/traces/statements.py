@@ -64,9 +64,8 @@ class Statements:
         purpose = signer, statement.phase, statement.index, statement.view
         before, where = self._signed.setdefault(purpose, (statement, place))
         if before != statement:
-            what = (
-                f"index {statement.index}, view {statement.view}: another {statement.phase.name} statement at {where}"
-            )
+            kind = f"another {statement.phase.name} statement"
+            what = f"index {statement.index}, view {statement.view}: {kind} than at {where}"
             raise RuleViolationError(TraceRule.SIGNED_ONCE, place, what)
 
     def leave(self, signer: NodeId, message: Message) -> None:
