@@ -34,6 +34,7 @@ class BftCluster:
     def __init__(self, folder: Path) -> None:
         """Keep all files in `folder`; nothing runs."""
         self.folder = folder
+        self.traces = folder / "traces"  # of honest members
         self.keys = folder / "keys"
         write_keys(self.keys, CLUSTER, MEMBERS)
         self.public = read_public(self.keys / PUBLIC_NAME)
@@ -54,6 +55,7 @@ class BftCluster:
             *(part for number, there in peers.items() for part in ("--peer", f"{number}={HOST}:{there}")),
             *("--view-timeout-ms", "250", "--delta-ms", "40"),
             *("--data", str(self.data(name)), "--cluster", CLUSTER),
+            *("--trace", str((self.traces if name == str(member) else self.folder / "twins") / f"n{name}.ndjson")),
             *("--secret-key", str(secret_path(self.keys, member)), "--public-keys", str(self.keys / PUBLIC_NAME)),
         ]
         self.nodes[name] = RealNode(member, port, command, self.folder / f"{name}.log")

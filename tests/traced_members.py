@@ -137,7 +137,7 @@ class TracedMembers:
             move(self.rng.choice(list(self.members.values())))
 
     def settle(self) -> None:
-        """Submit a digest, finish all writes, deliver all that is under way, and let views pass until one is decided."""
+        """Submit a digest; finish all writes, deliver all messages and let views pass until one is decided."""
         before = self.decided
         self._submit(self.members[1])
         for _ in range(20):

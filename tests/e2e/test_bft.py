@@ -105,10 +105,11 @@ async def judge(cluster: BftCluster, load: Load, names: tuple[str, ...], folder:
         assert longer[: len(shorter)] == shorter, "members have decided different things"
     history = folder / "history.ndjson"
     load.recorder.save(history)
-    run = subprocess.run(  # noqa: ASYNC221 - nothing else happens meanwhile
-        [MODEL_CHECK, "history", str(history)], capture_output=True, text=True, timeout=PROGRAM_S, check=False
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
+    for words in (["history", str(history)], ["trace", str(cluster.traces)]):
+        run = subprocess.run(  # noqa: ASYNC221 - nothing else happens meanwhile
+            [MODEL_CHECK, *words], capture_output=True, text=True, timeout=PROGRAM_S, check=False
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
 
 
 async def limits_are_told(address: tuple[str, int]) -> None:
