@@ -114,12 +114,13 @@ def test_all_actions_explain_something(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_a_run_that_is_followed_is_explained_as_afterwards(tmp_path: Path, seed: int) -> None:
     """The same steps by the same actions, though it looks at the files in the middle of everything."""
-    cluster = TracedMembers(tmp_path, seed, part_bytes=60_000)
+    cluster = TracedMembers(tmp_path, seed, part_bytes=30_000)
     check = FollowedCheck(tmp_path)
     for _ in range(60):
         cluster.run(20)
         look(check)
-    cluster.settle()
+    for member in cluster.members.values():
+        member.write(len(member.queue))
     cluster.close()
     look(check, 3)
     assert len(list(tmp_path.glob("n?.?.ndjson"))) > 0
