@@ -136,7 +136,7 @@ def test_the_examples_name_every_key() -> None:
     ("given", "line"),
     [
         ({"secret-key": "a"}, "--secret-key: this is for the protocol bft only"),
-        ({"protocol": "bft", "trace": "t"}, "--trace: this is for the protocol raft only"),
+        ({"protocol": "bft", "snapshot-bytes": 9}, "--snapshot-bytes: this is for the protocol raft only"),
         ({"trace-parts": 2}, "--trace-parts: a trace has parts only with trace-bytes; give both"),
         (
             {"join": "127.0.0.1:6379"},

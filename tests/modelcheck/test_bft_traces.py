@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from drawn import steps_of
 from quorate.bft import (
     Certificate,
     Decide,
@@ -32,6 +33,7 @@ from quorate_check.bft.traces.findings import RuleViolationError, TraceRule
 from quorate_check.bft.traces.follow import FollowedCheck
 from quorate_check.bft.traces.report import conclusion_of, report_of
 from quorate_check.bft.traces.statements import Statements
+from quorate_check.cli import main
 from quorate_check.traces.reading import Place
 from traced_members import CLUSTER, SECRETS, TracedMembers, judged
 
@@ -327,6 +329,49 @@ def test_decisions_that_differ_are_found(tmp_path: Path) -> None:
     assert finding is not None
     assert finding.rule is TraceRule.AGREEMENT
     assert "index 1" in finding.what
+
+
+def test_the_command_judges_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the report for programs, the status, and the last steps on a page."""
+    traces, page, report = tmp_path / "traces", tmp_path / "page.html", tmp_path / "report.json"
+    traces.mkdir()
+    cluster = TracedMembers(traces, 1)
+    cluster.run(300)
+    cluster.close()
+    assert main(["trace", str(traces), "--html", str(page), "--json", str(report)]) == 0
+    assert f"--html {page}: not written" in capsys.readouterr().out
+    assert json.loads(report.read_text())["rules"]["ConformsToSpecification"]["verdict"] == "holds"
+    rewrite(traces / "n1.ndjson", lambda lines: lines[0].update(view=9))
+    assert main(["trace", str(traces), "--html", str(page), "--json", str(report)]) == 1
+    assert f"Drawn: {page} opens in any browser." in capsys.readouterr().out
+    assert json.loads(report.read_text())["finding"]["rule"] == "ReplaysTheCore"
+    assert main(["explain", str(traces)]) == 2
+    assert "these are traces of BFT members" in capsys.readouterr().err
+
+
+def test_the_last_steps_before_a_broken_rule_are_drawn(tmp_path: Path) -> None:
+    """Each with its member, what it sent and the rules that explain it; last the step that breaks the rule."""
+    traces, page = tmp_path / "traces", tmp_path / "page.html"
+    traces.mkdir()
+    cluster = TracedMembers(traces, 1)
+    cluster.members[1].handle(Submit(DIGEST))
+    cluster.members[1].write(1)
+    cluster.members[2].crash()
+    cluster.give(vote(3, 1, Phase.PREPARE, DIGEST))
+    cluster.members[1].write(1)
+    cluster.close()
+    assert main(["trace", str(traces), "--html", str(page)]) == 1
+    steps = steps_of(page)
+    submit, restart, refused = steps
+    assert submit["text"] == "s1: a client wants 00010203"
+    assert [rule["name"] for rule in submit["rules"]] == ["Submit", "Propose"]
+    assert submit["sent"][1] == "proposal: 00010203, i1 v1 to s2"
+    assert (restart["text"], restart["change"]) == ("s2: crash and restart", "nothing changes")
+    assert (refused["text"], refused["rules"][0]["name"]) == (
+        "s1 receives first vote: 00010203, i1 v1",
+        "no action",
+    )
+    assert "never sent what it signed" in page.read_text(encoding="utf-8")
 
 
 def test_two_votes_of_a_phase_are_found() -> None:

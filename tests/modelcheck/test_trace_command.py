@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from drawn import steps_of
 from junit_reading import read_junit
 from mutants_support import ROOT, mutated
 from nightly import all_by_day_but
 from patience import PROGRAM_S
 from quorate.raft import AppendEntriesReply, Config, Durable, Propose, Receive
 from quorate_check.cli import main
-from quorate_check.cli.trace import progress_line
 from quorate_check.core.verdict import Verdict
 from quorate_check.raft.traces.check import TraceCheck
 from quorate_check.raft.traces.findings import TraceRule
@@ -46,7 +46,6 @@ import sys
 from pathlib import Path
 from quorate.raft import Config
 from quorate_check.cli import main
-from quorate_check.cli.trace import progress_line
 from quorate_check.raft.traces.check import TraceCheck
 from quorate_check.raft.traces.findings import TraceRule
 from quorate_check.raft.traces.picture import STEPS
@@ -111,7 +110,7 @@ def test_a_check_that_is_stopped_claims_nothing(folder: Path) -> None:
     assert verdict_of(check) is Verdict.UNKNOWN
     assert conclusion_of(check) == "unknown: interrupted after 0 steps, all of which were explained"
     assert {verdict_on(check, rule) for rule in TraceRule} == {Verdict.UNKNOWN}
-    assert "% read, 0 lines judged" in progress_line(seen[0])
+    assert "% read, 0 lines judged" in str(seen[0])
 
 
 def test_what_is_wrong_is_told_by_file_and_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,13 +153,6 @@ def test_a_cluster_with_a_wrong_core_is_told_from_the_specification(bug: str, tm
     assert len(steps) == min(STEPS, int(re.search(r"after (\d+) steps", page.read_text(encoding="utf-8"))[1]))
     assert [rule["name"] for rule in steps[-1]["rules"]] == ["no action"]
     assert all(rule["name"] != "no action" for step in steps[:-1] for rule in step["rules"])
-
-
-def steps_of(page: Path) -> list[dict[str, Any]]:
-    """Return the steps that a page draws."""
-    _, _, rest = page.read_text(encoding="utf-8").partition('<script type="application/json" id="story">')
-    steps: list[dict[str, Any]] = json.loads(rest.partition("</script>")[0])["steps"]
-    return steps
 
 
 def test_the_last_steps_before_a_broken_rule_are_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

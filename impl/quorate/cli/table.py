@@ -42,7 +42,7 @@ def table(rows: list[Row]) -> Table:
                 cell.append(f", {membership}", "yellow")
             if "1" in {row.info.get("raft_disk_full"), row.info.get("bft_disk_full")}:
                 cell.append(", disk full", "red")
-            if row.info.get("raft_trace_lost") == "1":
+            if "1" in {row.info.get("raft_trace_lost"), row.info.get("bft_trace_lost")}:
                 cell.append(", no trace", "red")
             if int(row.info.get("bft_evidence", "0")):
                 cell.append(", has evidence", "red")

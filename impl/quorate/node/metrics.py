@@ -139,5 +139,6 @@ def _bft_gauges(status: BftStatus) -> Iterator[Metric]:
         ("evidence", "Pieces of evidence against traitors.", status.evidence),
         ("refused_messages", "Messages that no correct member sends.", status.refused_messages),
         ("disk_full", "1 while the node casts no votes, for the disk is full.", int(status.disk_full)),
+        ("trace_lost", "1 if the trace can't be written any more.", int(status.trace_lost)),
     )
     yield _connections(status.peers)

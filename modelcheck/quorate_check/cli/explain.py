@@ -30,7 +30,7 @@ from quorate_check.raft.traces.stretch import READ, Stretch
 from quorate_check.tell.path_text import Breakage, path_as_dict, path_lines
 from quorate_check.tell.report import Bounds, print_conclusion, print_story
 from quorate_check.tell.story import Story, story
-from quorate_check.traces.reading import SUFFIX, trace_files
+from quorate_check.traces.reading import SUFFIX, protocol_in, trace_files
 
 MOST_STEPS, LONGEST_WALK, MOST_SEED = 400, 10**5, 2**63 - 1
 
@@ -103,6 +103,8 @@ def _trace(output: Output, source: Path, first: int, steps: int) -> Verdict:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UnusableSystemError(f"{source}: {reason}") from error
+    if protocol_in(folder) == "bft":
+        raise UnusableSystemError(f"{folder}: these are traces of BFT members: model-check trace judges and draws them")
     node = None
     if source != folder:
         if not is_trace:

@@ -7,13 +7,13 @@ import typer
 
 from quorate_check.bft.traces import check as bft
 from quorate_check.bft.traces import report as bft_report
+from quorate_check.bft.traces.picture import LastSteps
 from quorate_check.cli.junit import status_of
 from quorate_check.cli.output import Output
 from quorate_check.cli.paths import draw
 from quorate_check.cli.progress import Display
 from quorate_check.cli.running import interruptible
 from quorate_check.cli.trace_follow import follow_traces
-from quorate_check.core.system import UnusableSystemError
 from quorate_check.core.verdict import Verdict
 from quorate_check.raft.traces import report as raft_report
 from quorate_check.raft.traces.check import TraceCheck
@@ -56,9 +56,8 @@ def _raft(output: Output, folder: Path) -> TraceReport:
 
 
 def _bft(output: Output, folder: Path) -> TraceReport:
-    if output.paths.html is not None:
-        raise UnusableSystemError(f"--html {output.paths.html}: only traces of Raft are drawn, these are of BFT")
-    check = bft.TraceCheck(folder)
+    last_steps = LastSteps()
+    check = bft.TraceCheck(folder, None if output.paths.html is None else last_steps.add)
     with (
         interruptible(output.progress) as stop,
         Display(output.progress, "trace", "reading", str) as display,
@@ -66,6 +65,8 @@ def _bft(output: Output, folder: Path) -> TraceReport:
         check.run(stop, display.report)
     report = bft_report.report_of(check)
     bft_report.print_traces(output.text, check, report)
+    if check.finding is not None and output.paths.html is not None:
+        draw(output, last_steps.story(check, check.finding))
     return report
 
 

@@ -53,8 +53,8 @@ class FollowedFile(Generic[L, E]):
             raise UnusableSystemError(f"{self.part.path}: {error.strerror}") from error
 
 
-def new_files(folder: Path, lines: Format[L, E], known: Container[Path]) -> Iterator[FollowedFile[L, E]]:
-    """Yield the traces in `folder` that aren't `known` and have a line."""
+def new_files(folder: Path, lines: Format[L, E], others: Container[Path]) -> Iterator[FollowedFile[L, E]]:
+    """Yield the traces in `folder` that aren't among `others` and have a line."""
     try:
         paths = sorted(folder.glob(f"*{SUFFIX}"))
     except OSError as error:
@@ -62,7 +62,7 @@ def new_files(folder: Path, lines: Format[L, E], known: Container[Path]) -> Iter
     for path in paths:
         if GAP in path.suffixes:
             raise UnusableSystemError(f"{path}: the trace has a gap after this file, and can't be judged from there on")
-        if path in known or _FINISHED.search(path.stem) or not _has_line(path):
+        if path in others or _FINISHED.search(path.stem) or not _has_line(path):
             continue
         if (part := open_part(path, lines)) is not None:
             yield FollowedFile(part, lines)

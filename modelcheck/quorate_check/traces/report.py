@@ -70,7 +70,7 @@ class TraceReport:
         }
 
 
-def verdict_on(verdict: Verdict, *, is_broken: bool) -> Verdict:
+def verdict_of_rule(verdict: Verdict, *, is_broken: bool) -> Verdict:
     """Return the verdict on one rule; a rule that isn't broken is UNKNOWN if the traces weren't read to the end."""
     if is_broken:
         return Verdict.VIOLATED

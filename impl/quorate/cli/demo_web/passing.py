@@ -1,4 +1,4 @@
-"""The messages of a BFT cluster as they pass through the wires of a demo: its nodes write no traces."""
+"""The messages of a BFT cluster as they pass through the wires of a demo, where its page reads them."""
 
 from collections import deque
 from collections.abc import Callable

@@ -23,7 +23,7 @@ from typing import Final
 
 from quorate.bft import NodeId, Receive
 from quorate_check.bft.conformance.explain import explain
-from quorate_check.bft.traces.findings import RuleViolationError, TraceFinding, TraceRule
+from quorate_check.bft.traces.findings import RuleViolationError, TraceFinding, TraceRule, short
 from quorate_check.bft.traces.format import FORMAT, MemberLine, MemberTrace
 from quorate_check.bft.traces.replay import MemberStep, Replay, Verifiers
 from quorate_check.bft.traces.statements import Signed, Statements
@@ -82,7 +82,8 @@ class TraceCheck:
     """A check of the traces in `folder`: `run` judges them, `finding` is the first broken rule, None if there is none.
 
     `run` raises UnusableSystemError if the files are not the traces of one cluster. `stopped` is why it ended early,
-    None if it didn't. `observer` is called for every step, with the actions that explain it.
+    None if it didn't. `observer` is called for every step, with the actions that explain it; `refused` is the step with
+    the finding, if it is one.
     """
 
     folder: Path
@@ -92,6 +93,7 @@ class TraceCheck:
     decided: dict[int, tuple[bytes, NodeId]] = field(default_factory=dict)
     sequences: Counter[Sequence] = field(default_factory=Counter)
     finding: TraceFinding | None = None
+    refused: MemberStep | None = None
     stopped: str | None = None
     seconds: float = 0.0
     members: list[TracedMember] = field(default_factory=list)
@@ -153,13 +155,14 @@ class TraceCheck:
                         return
         for member in self.members:
             if (signed := self.awaited(member)) is not None:
+                self.refused = member.replay.ready[0]
                 raise never_left(member, signed)
 
     def begin(self, member: TracedMember) -> None:
         """Hold a member to what it signs from the beginning of its trace on."""
-        if member.replay.ready and member.file.node not in self.statements.began:
+        if member.replay.ready and member.file.node not in self.statements.beginnings:
             first = member.replay.ready[0].after.index
-            self.statements.began[member.file.node] = first if member.replay.began_late else 0
+            self.statements.beginnings[member.file.node] = first if member.replay.began_late else 0
 
     def judge_next(self, member: TracedMember) -> bool:
         """Judge the next step of a member, if what it receives has left; return whether it was judged."""
@@ -169,7 +172,9 @@ class TraceCheck:
             return False
         if self.awaited(member) is not None:
             return False
-        self._judge(member.replay.ready.popleft(), member)
+        self.refused = member.replay.ready.popleft()
+        self._judge(self.refused, member)
+        self.refused = None
         return True
 
     def awaited(self, member: TracedMember) -> Signed | None:
@@ -219,7 +224,7 @@ class TraceCheck:
             assert decision is not None, "the latest decisions are remembered"
             digest, other = self.decided.setdefault(index, (decision.digest, node))
             if digest != decision.digest:
-                what = f"index {index}: node {node} decides {_short(decision.digest)}, node {other} {_short(digest)}"
+                what = f"index {index}: node {node} decides {short(decision.digest)}, node {other} {short(digest)}"
                 raise RuleViolationError(TraceRule.AGREEMENT, step.place, what)
 
 
@@ -228,10 +233,6 @@ def never_left(member: TracedMember, signed: Signed) -> RuleViolationError:
     signer, statement = signed
     what = (
         f"node {signer} never sent what it signed here: {statement.phase.name}, index {statement.index}, "
-        f"view {statement.view}, {_short(statement.digest)}"
+        f"view {statement.view}, {short(statement.digest)}"
     )
     return RuleViolationError(TraceRule.SENT, member.replay.ready[0].place, what)
-
-
-def _short(digest: bytes) -> str:
-    return digest.hex()[:8] or "nothing"

@@ -46,6 +46,11 @@ class TraceFinding:
     first_index: int = 1
 
 
+def short(digest: bytes) -> str:
+    """Return the beginning of a digest, as text."""
+    return digest.hex()[:8] or "nothing"
+
+
 class RuleViolationError(Exception):
     """A rule is broken: `finding` says which one, where and how."""
 

@@ -20,7 +20,7 @@ from quorate_check.traces.report import (
     explanations,
     nearest_as_dict,
     print_judged,
-    verdict_on,
+    verdict_of_rule,
 )
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def conclusion_of(check: TraceCheck) -> str:
         return f"unknown: {check.stopped} after {steps}, all of which were explained"
     members = counted(len(check.members), "member")
     holds = f"holds: {members} took {steps}, and each is explained"
-    if late := [str(node) for node, index in sorted(check.statements.began.items()) if index]:
+    if late := [str(node) for node, index in sorted(check.statements.beginnings.items()) if index]:
         return f"{holds}, from where the traces begin (those of {', '.join(late)} begin late)"
     return holds
 
@@ -59,9 +59,9 @@ def caveats(check: TraceCheck) -> Iterator[str]:
         yield f"{counted(cut, 'line')} broke off when a process was killed; no message of the steps in them had left."
     if lost := check.lost_steps:
         yield f"Crashes lost {counted_in_thousands(lost, 'step')} whose writes weren't on the disk; nothing had left."
-    if late := [f"node {node}: index {index}" for node, index in sorted(check.statements.began.items()) if index]:
-        taken = counted_in_thousands(check.statements.taken_as_sent, "signature")
-        yield f"Traces begin late ({', '.join(late)}). {taken}, which can be from before, counted as sent."
+    if late := [f"node {node}: index {index}" for node, index in sorted(check.statements.beginnings.items()) if index]:
+        signatures = counted_in_thousands(check.statements.taken_as_sent, "signature")
+        yield f"Traces begin late ({', '.join(late)}). {signatures}, which can be from before, counted as sent."
     yield SCOPE
 
 
@@ -84,7 +84,7 @@ def report_of(check: TraceCheck) -> TraceReport:
             JudgedRule(
                 rule.value,
                 SENTENCES[rule],
-                verdict_on(verdict, is_broken=finding is not None and finding.rule is rule),
+                verdict_of_rule(verdict, is_broken=finding is not None and finding.rule is rule),
                 amount,
                 noun,
             )

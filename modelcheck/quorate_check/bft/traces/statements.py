@@ -36,11 +36,11 @@ def _votes(certificate: Certificate) -> Iterator[Signed]:
 class Statements:
     """What has left each member; what one began with is unknown, and counts as sent up to the index where it began.
 
-    `began` has the traced members, each with that index. `taken_as_sent` counts what was counted so. Statements of
+    `beginnings` has the traced members, each with that index. `taken_as_sent` counts what was counted so. Statements of
     indices up to `forgotten` are forgotten, and count as sent as well.
     """
 
-    began: dict[NodeId, int] = field(default_factory=dict)
+    beginnings: dict[NodeId, int] = field(default_factory=dict)
     taken_as_sent: int = 0
     forgotten: int = 0
     _left: set[Signed] = field(default_factory=set)
@@ -53,7 +53,8 @@ class Statements:
     def count(self, message: Message) -> None:
         """Count what a received message has that is only taken as sent."""
         self.taken_as_sent += sum(
-            signer in self.began and (signer, statement) not in self._left for signer, statement in signed_in(message)
+            signer in self.beginnings and (signer, statement) not in self._left
+            for signer, statement in signed_in(message)
         )
 
     def sign(self, signer: NodeId, message: Message, place: Place) -> None:
@@ -79,5 +80,5 @@ class Statements:
         self._signed = {purpose: signed for purpose, signed in self._signed.items() if purpose[2] > index}
 
     def _may_be_there(self, signer: NodeId, statement: Statement) -> bool:
-        began = self.began.get(signer)
-        return began is None or statement.index <= max(began, self.forgotten) or (signer, statement) in self._left
+        first = self.beginnings.get(signer)
+        return first is None or statement.index <= max(first, self.forgotten) or (signer, statement) in self._left

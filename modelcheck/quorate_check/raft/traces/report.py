@@ -21,8 +21,8 @@ from quorate_check.traces.report import (
     explanations,
     nearest_as_dict,
     print_judged,
+    verdict_of_rule,
 )
-from quorate_check.traces.report import verdict_on as judged
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,7 +37,7 @@ def verdict_of(check: TraceCheck) -> Verdict:
 
 def verdict_on(check: TraceCheck, rule: TraceRule) -> Verdict:
     """Return the verdict on one rule; a rule that isn't broken is UNKNOWN if the traces weren't read to the end."""
-    return judged(verdict_of(check), is_broken=check.finding is not None and check.finding.rule is rule)
+    return verdict_of_rule(verdict_of(check), is_broken=check.finding is not None and check.finding.rule is rule)
 
 
 def conclusion_of(check: TraceCheck) -> str:
