@@ -73,6 +73,7 @@ def test_a_system_that_no_module_holds_has_no_name() -> None:
         ("counter", "name a system as module:attribute"),
         (":system", "name a system as module:attribute"),
         ("{}:", "name a system as module:attribute"),
+        ("{}.py:system", "name the module, not its file: {}:system"),
         ("no_such_module:system", "there is no module no_such_module in "),
         ("{}:nothing", "AttributeError: module '.*' has no attribute 'nothing'"),
         ("{}:number", "it is int, not a System"),
@@ -82,7 +83,7 @@ def test_a_system_that_no_module_holds_has_no_name() -> None:
 )
 def test_a_name_of_no_system_is_refused(module: str, name: str, said: str) -> None:
     """With what is there instead."""
-    with pytest.raises(UnusableSystemError, match=said):
+    with pytest.raises(UnusableSystemError, match=said.format(module)):
         named_system(name.format(module))
 
 

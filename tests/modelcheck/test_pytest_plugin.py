@@ -165,6 +165,7 @@ def test_bounds_of_a_run_hold_for_every_check(folder: Path) -> None:
         "--quorate-engine=fast",
         "--quorate-save=f/x",
         "--quorate-html=f/x",
+        "--quorate-sarif=f/x",
     ],
 )
 def test_what_cannot_be_asked_for_is_refused(folder: Path, option: str) -> None:

@@ -19,6 +19,8 @@ def named_system(name: str) -> System:
     module, colon, attribute = name.partition(":")
     if not (module and colon and attribute):
         raise UnusableSystemError(f"{name}: name a system as module:attribute, as in two_phase_commit:system")
+    if module.endswith(".py"):
+        raise UnusableSystemError(f"{name}: name the module, not its file: {module.removesuffix('.py')}:{attribute}")
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:

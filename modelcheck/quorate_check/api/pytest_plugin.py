@@ -79,13 +79,16 @@ def _size(text: str) -> float:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Set the run's options from the command line; raise UsageError if a folder can't be made."""
-    for flag in ("save", "html"):
-        if (folder := config.getoption(f"quorate_{flag}")) is not None:
+    """Set the run's options from the command line; raise UsageError if a folder or a file can't be written."""
+    for flag in ("save", "html", "sarif"):
+        if (name := config.getoption(f"quorate_{flag}")) is not None:
             try:
-                File(folder).mkdir(parents=True, exist_ok=True)
+                if flag == "sarif":
+                    File(name).open("a", encoding="utf-8").close()
+                else:
+                    File(name).mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise pytest.UsageError(f"--quorate-{flag} {folder}: {error.strerror}") from error
+                raise pytest.UsageError(f"--quorate-{flag} {name}: {error.strerror}") from error
     config.pluginmanager.register(checks := _Checks(config), "quorate-checks")
     names = ("depth", "workers", "memory", "engine", "full", "coverage")
     limits = {name: config.getoption(f"quorate_{name}") for name in names}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -36,9 +37,15 @@ def run_command(command: str, folder: Path | None) -> Report:
     try:
         report: Report = json.loads(process.stdout)
     except ValueError:
-        reason = process.stderr.strip().rpartition("\n")[2]
-        raise UnusableSystemError(f"model-check {command}: {reason}") from None
+        raise UnusableSystemError(f"model-check {command}: {_reason(process.stderr)}") from None
     return report
+
+
+def _reason(errors: str) -> str:
+    """Return the last line of what a command said, with the place if it is a traceback's."""
+    reason = errors.strip().rpartition("\n")[2]
+    places = re.findall(r'^ *File "(.+)", line (\d+)', errors, re.MULTILINE)
+    return f"{reason} ({places[-1][0]}, line {places[-1][1]})" if places else reason
 
 
 def reports_of(commands: Sequence[str], change: Change | None, run: Run) -> list[Report]:
