@@ -331,6 +331,17 @@ def test_decisions_that_differ_are_found(tmp_path: Path) -> None:
     assert "index 1" in finding.what
 
 
+def test_traces_of_two_clusters_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Though their members have the same numbers; and so is a line that no member writes."""
+    TracedMembers(tmp_path, 1).close()
+    rewrite(tmp_path / "n3.ndjson", lambda lines: lines[0]["keys"].update({"1": lines[0]["keys"]["2"]}))
+    assert main(["trace", str(tmp_path)]) == 2
+    assert "n3.ndjson:1: another cluster, or other keys" in capsys.readouterr().err
+    rewrite(tmp_path / "n3.ndjson", lambda lines: lines[0].update(view="1"))
+    assert main(["trace", str(tmp_path)]) == 2
+    assert "n3.ndjson:1: no line of a trace" in capsys.readouterr().err
+
+
 def test_the_command_judges_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With the report for programs, the status, and the last steps on a page."""
     traces, page, report = tmp_path / "traces", tmp_path / "page.html", tmp_path / "report.json"

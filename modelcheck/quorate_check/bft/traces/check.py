@@ -25,7 +25,7 @@ from quorate.bft import NodeId, Receive
 from quorate_check.bft.conformance.explain import explain
 from quorate_check.bft.traces.findings import RuleViolationError, TraceFinding, TraceRule, short
 from quorate_check.bft.traces.format import FORMAT, MemberLine, MemberTrace
-from quorate_check.bft.traces.replay import MemberStep, Replay, Verifiers
+from quorate_check.bft.traces.replay import ClusterKeys, MemberStep, Replay
 from quorate_check.bft.traces.statements import Signed, Statements
 from quorate_check.bft.traces.window import local_step
 from quorate_check.conformance.sequences import Sequence
@@ -97,7 +97,7 @@ class TraceCheck:
     stopped: str | None = None
     seconds: float = 0.0
     members: list[TracedMember] = field(default_factory=list)
-    _verifiers: Verifiers = field(default_factory=Verifiers)
+    _keys: ClusterKeys = field(default_factory=ClusterKeys)
 
     @property
     def files(self) -> tuple[MemberTrace, ...]:
@@ -137,7 +137,7 @@ class TraceCheck:
         self.seconds = time.perf_counter() - start
 
     def _member(self, file: MemberTrace) -> TracedMember:
-        return TracedMember(file, Replay(self._verifiers))
+        return TracedMember(file, Replay(self._keys))
 
     def _order(self, pause: Callable[[], bool]) -> None:
         """Judge all steps in a possible order, up to the end or until `pause`."""

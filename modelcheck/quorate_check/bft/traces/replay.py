@@ -17,7 +17,7 @@ from typing import Any
 from msgspec import DecodeError, ValidationError, json
 
 from quorate import bft
-from quorate.bft import Config, Durable, Event, Message, NodeId, Output, Persist, State
+from quorate.bft import Config, Durable, Event, Message, NodeId, Output, Persist, Receive, State
 from quorate.bft_server.trace_lines import BootLine, CheckpointLine, StepLine, digest, outline
 from quorate.runtime.keys import PublicKeys, RememberingVerifier
 from quorate.runtime.trace_file import DurableLine, PartLine
@@ -27,16 +27,22 @@ from quorate_check.core.system import UnusableSystemError
 from quorate_check.traces.reading import Place
 
 
-class Verifiers:
-    """The verifiers of the members' keys: those of all traces remember together which signatures are valid."""
+class ClusterKeys:
+    """The members' keys, which all starts in all traces have; valid signatures are remembered for all traces."""
 
     def __init__(self) -> None:
-        """Know no keys yet."""
-        self._verifiers: dict[tuple[tuple[NodeId, bytes], ...], RememberingVerifier] = {}
+        """Know no start yet."""
+        self._identity: tuple[bytes, Mapping[NodeId, bytes]] | None = None
+        self._verifier = RememberingVerifier(PublicKeys("", {}))
 
-    def of(self, keys: Mapping[NodeId, bytes]) -> RememberingVerifier:
-        """Return the verifier of these public keys."""
-        return self._verifiers.setdefault(tuple(sorted(keys.items())), RememberingVerifier(PublicKeys("", keys)))
+    def verifier(self, boot: BootLine, place: Place) -> RememberingVerifier:
+        """Return the verifier of the keys of a start; raise UnusableSystemError if another start had others."""
+        identity = boot.cluster, boot.keys
+        if self._identity is None:
+            self._identity, self._verifier = identity, RememberingVerifier(PublicKeys("", boot.keys))
+        if self._identity != identity:
+            raise UnusableSystemError(f"{place}: another cluster, or other keys, than at other starts in these traces")
+        return self._verifier
 
 
 class NotRecordedError(Exception):
@@ -93,13 +99,12 @@ class Replay:
     an empty disk.
     """
 
-    verifiers: Verifiers
+    keys: ClusterKeys
     ready: deque[MemberStep] = field(default_factory=deque)
     lost_steps: int = 0
     began_late: bool = False
     _unwritten: deque[_Unwritten] = field(default_factory=deque)
     _boot: int = 0
-    _identity: tuple[bytes, dict[int, bytes]] | None = None
     _signer: RecordedSigner = field(init=False)
     _state: State = field(init=False)
     _disk: Durable = field(init=False)
@@ -135,12 +140,7 @@ class Replay:
         self.ready.append(unwritten.step)
 
     def _config(self, line: BootLine, place: Place) -> Config:
-        identity = line.cluster, line.keys
-        if self._identity is not None and self._identity != identity:
-            raise UnusableSystemError(f"{place}: another cluster, or other keys, than at the start before")
-        self._identity = identity
-        if not hasattr(self, "_signer"):
-            self._signer = RecordedSigner(line.node, self.verifiers.of(line.keys))
+        self._signer = RecordedSigner(line.node, self.keys.verifier(line, place))
         try:
             return Config(line.cluster, line.members, self._signer, self._signer.verifier)
         except ValueError as error:
@@ -199,6 +199,9 @@ class Replay:
             self._unwritten.append(_Unwritten(MemberStep(place, self._boot, number, None, None, state, sent), after))
 
     def _step(self, line: StepLine, event: Event, place: Place) -> None:
+        if isinstance(event, Receive) and any(event.message in each.step.sent for each in self._unwritten):
+            what = "its own message arrives before the step that sent it is durable"
+            raise RuleViolationError(TraceRule.SENT, place, what)
         output = self._replayed(line, event, place)
         step = MemberStep(place, self._boot, line.number, self._state, event, output.state, output.send)
         self._state = output.state
