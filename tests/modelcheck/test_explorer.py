@@ -323,6 +323,20 @@ def test_every_subject_is_explored(name: str) -> None:
     assert replay(saved, system_of(saved)).verdict is Verdict.HOLDS
 
 
+def test_a_page_hears_of_its_own_search_only() -> None:
+    """At most one runs; the search of another page ends it, and isn't reported or stopped in its place."""
+    page = Page(LAMPS)
+    assert page.refusal("search", number="1") == "no search was begun"
+    first, second = (page.client.post("api/search/start", params={"link": ""}).json()["number"] for _ in range(2))
+    ended = "another page of this explorer began a search, which ended the one of this page"
+    assert page.refusal("search", number=str(first)) == ended
+    assert page.client.post("api/search/stop", params={"number": str(first)}).json() == {"error": ended}
+    report = page.ask("search", number=str(second))
+    while report["running"]:
+        report = page.ask("search", number=str(second))
+    assert "stopped" not in report["line"]
+
+
 def test_four_generals_agree_and_three_do_not() -> None:
     """Lockstep: a round begins, all its messages arrive, and the traitor's lies are choices among steps."""
     for name, promise in (("generals", ""), ("three-generals", "IC2")):

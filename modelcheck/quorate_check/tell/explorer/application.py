@@ -68,6 +68,7 @@ class Explorer:
         self.subject, self.link = subject, ""
         self.system, self.places = subject.system, Places(subject.system)
         self._search: Search | None = None
+        self._searches = 0  # that were begun; each page asks about its own
         self._lock = Lock()  # threads serve requests
 
     @property
@@ -157,18 +158,27 @@ class Explorer:
                 return system if target == PROMISES else self.subject.never(system, target)
 
             self._search = Search(self.places, place, aim, int(depth) if depth else None)
+            self._searches += 1
+            return JSONResponse({"number": self._searches})
+
+    def stop(self, request: Request) -> Response:
+        """End the search that the page began."""
+        self._search_of(request).stop()
         return JSONResponse({})
 
-    def stop(self, _request: Request) -> Response:
-        """End the search."""
-        self.close()
-        return JSONResponse({})
+    def report(self, request: Request) -> Response:
+        """Answer where the search that the page began stands, once it has ended or some time has passed."""
+        return JSONResponse(self._search_of(request).wait(WAIT_S).as_dict())
 
-    def report(self, _request: Request) -> Response:
-        """Answer where the search stands, once it has ended or some time has passed."""
-        if (search := self._search) is None:
-            raise UnusableSystemError("no search was begun")
-        return JSONResponse(search.wait(WAIT_S).as_dict())
+    def _search_of(self, request: Request) -> Search:
+        with self._lock:
+            if self._search is None:
+                raise UnusableSystemError("no search was begun")
+            if request.query_params.get("number") != str(self._searches):
+                raise UnusableSystemError(
+                    "another page of this explorer began a search, which ended the one of this page"
+                )
+            return self._search
 
     def _place(self, request: Request) -> Place:
         return self.places.at(request.query_params.get("link", ""))

@@ -4,6 +4,7 @@ import { byId, element } from "../base/elements.js";
 import { ask, refuse } from "./requests.js";
 
 let turn = 0; // of the searches begun here; news of earlier ones is dropped
+let own = 0; // the number by which the server knows the latest
 
 function running(isOn) {
   byId("search-stop").disabled = !isOn;
@@ -19,7 +20,7 @@ function conclude(report, found) {
 
 async function follow(number, found) {
   while (number === turn) {
-    const report = await ask("search");
+    const report = await ask("search", { number: own });
     if (number !== turn) return;
     if (!report.running) { conclude(report, found); return; }
     byId("search-line").textContent = report.line;
@@ -34,14 +35,16 @@ export function offerSearch(subject, link, found) {
     const number = ++turn;
     try {
       byId("search-line").textContent = "The search begins.";
-      await ask("search/start", { link: link(), target: byId("target").value, depth: byId("depth").value }, "POST");
+      const asked = { link: link(), target: byId("target").value, depth: byId("depth").value };
+      own = (await ask("search/start", asked, "POST")).number;
       running(true);
       await follow(number, found);
     } catch (error) {
+      if (number !== turn) return; // a later one of this page ended it
       running(false);
       byId("search-line").textContent = "";
       refuse(error);
     }
   });
-  byId("search-stop").addEventListener("click", () => ask("search/stop", {}, "POST").catch(refuse));
+  byId("search-stop").addEventListener("click", () => ask("search/stop", { number: own }, "POST").catch(refuse));
 }
