@@ -64,6 +64,8 @@ def test_every_command_shows_an_example(command: str, capsys: pytest.CaptureFixt
         (["get", "k", "--key", "none"], "--certificate and --key need --authority, too"),
         (["demo", "--port", "70000"], "Invalid value for '--port'"),
         (["demo", "--data", "/dev/null"], "--data /dev/null: File exists"),
+        (["demo", "--web-port", "7000"], "--web-port: there is a page only with --web"),
+        (["generals", "--web-port", "7000"], "--web-port: there is a page only with --web"),
     ],
 )
 def test_what_cant_be_meant_is_refused_in_one_line(

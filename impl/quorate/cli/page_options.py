@@ -14,7 +14,8 @@ REQUIRED: Final = ("starlette", "uvicorn")
 
 WebOption = Annotated[bool, typer.Option("--web", help="Show a page in the browser, too.")]
 WebPortOption = Annotated[
-    int, typer.Option("--web-port", min=0, max=65535, help="The port of the page.", show_default="a free one")
+    int,
+    typer.Option("--web-port", min=0, max=65535, help="With --web: the port of the page.", show_default="a free one"),
 ]
 OpenOption = Annotated[bool, typer.Option("--open/--no-open", help="With --web: open the page in a browser.")]
 
@@ -34,8 +35,13 @@ class PageOptions:
 
 
 def page_options(port: int, *, web: bool, opens: bool) -> PageOptions | None:
-    """Return how to show a page, None if none is wanted; raises CommandFailedError if what it needs is missing."""
+    """Return how to show a page, None if none is wanted.
+
+    Raises CommandFailedError if what the page needs is missing, or a port is given without a page.
+    """
     if not web:
+        if port:
+            raise CommandFailedError("--web-port: there is a page only with --web")
         return None
     for name in REQUIRED:
         if find_spec(name) is None:
