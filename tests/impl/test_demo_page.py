@@ -124,7 +124,7 @@ def test_each_node_shows_the_same_entries_of_a_change_of_members(tmp_path: Path)
     for number, node in enumerate(nodes, start=1):
         for line in (tmp_path / f"n{number}.ndjson").read_bytes().splitlines():
             node.add(line)
-    texts = [[text for *_, text in node.log()] for node in nodes]
+    texts = [[text for *_, text in node.values()["log"]] for node in nodes]
     assert texts[0] == texts[2] == ["no-op", "voters 1, 2, learners 3", "voters 1, 3", "voters 1, 3"]
 
 
