@@ -16,10 +16,12 @@ from quorate_check.api.witnesses import search_for_witness
 from quorate_check.cli.explore import WALKED, system_named
 from quorate_check.core import behaviour, fair_cycles, reference
 from quorate_check.core.liveness import Liveness
+from quorate_check.core.path import Path
 from quorate_check.core.system import Network, NetworkKind, System, UnusableSystemError
 from quorate_check.core.verdict import Exploration
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.timely import TimelyBounds
+from quorate_check.tell.explorer.endless import endless
 from quorate_check.tell.explorer.places import Place, Places
 from quorate_check.tell.explorer.promises import promises as promises_at
 from quorate_check.tell.explorer.search import Report, Search, resumed
@@ -279,3 +281,24 @@ def assert_breaks(places: Places, place: Place, exploration: Exploration) -> Non
     assert end.loop is not None
     assert end.loop >= len(place.chain) - 1
     assert fair_cycles.breach(places.system, places.system.liveness[0], end) is None
+
+
+@often
+@given(
+    systems(),
+    promises(),
+    st.lists(demands(), max_size=3).map(tuple),
+    st.lists(st.integers(0, 3), min_size=10, max_size=30).map(tuple),
+)
+def test_a_path_breaks_a_promise_of_liveness_if_any_of_its_loops_does(
+    system: System, promise: Liveness, fairness: tuple[Fairness, ...], choices: tuple[int, ...]
+) -> None:
+    """On random systems, along random walks: those loops are left out that can't break what a later one keeps."""
+    system = replace(system, invariants=(), witnesses=(), done=None, liveness=(promise,), fairness=fairness)
+    place = walked(system, choices)
+    first, *others = place.chain
+    path = Path(first.state, tuple(each.step for each in others if each.step is not None), "")
+    loops = [replace(path, broken=promise.name, loop=loop) for loop in range(len(path.steps) + 1)]
+    expected = any(fair_cycles.breach(system, promise, each) is None for each in loops)
+    event("broken" if expected else "kept")
+    assert (endless(system, path).loop is not None) is expected

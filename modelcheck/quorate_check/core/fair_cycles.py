@@ -110,13 +110,12 @@ def breach(system: System, promise: Liveness, path: Path) -> str | None:
     if isinstance(promise, EventuallyAlways):
         if all(map(promise.condition.is_true, cycle)):
             return "its condition is true in the whole cycle"
-    elif not any(
-        waits_from(promise, state, is_first=place == 0)
-        and not any(is_fulfilled(promise, later) for later in states[min(place, path.loop) :])
-        for place, state in enumerate(states)
-    ):
-        return "its condition becomes true"
-    parts = [around(system, state) for state in cycle]
+    else:
+        after = max((place for place, state in enumerate(states) if is_fulfilled(promise, state)), default=-1) + 1
+        waits = (waits_from(promise, states[place], is_first=place == 0) for place in range(after, len(states)))
+        if after > path.loop or not any(waits):
+            return "its condition becomes true"
+    parts = [around(system, state) for state in {behaviour.identity(system, state): state for state in cycle}.values()]
     if any(part.is_end for part in parts):
         return "what happens beyond the state constraint isn't known"
     used = {demand for move in moves for demand in demands(system, move)}

@@ -15,6 +15,7 @@ from quorate_check.core.fair_cycles import is_fulfilled, waits_from
 from quorate_check.core.liveness import Eventually, LeadsTo, Liveness
 from quorate_check.core.path import GlobalState, Path
 from quorate_check.core.system import System
+from quorate_check.core.values import Key, key
 
 
 def awaited_since(promise: Liveness, states: Sequence[GlobalState]) -> int | None:
@@ -42,14 +43,28 @@ def endless(system: System, path: Path) -> Path:
     states = [path.initial, *(step.after for step in path.steps if step.after is not None)]
     if path.broken or not system.liveness or len(states) <= len(path.steps):
         return path
-    here = behaviour.identity(system, states[-1])
-    loops = [n for n in range(len(path.steps), -1, -1) if behaviour.identity(system, states[n]) == here]
     try:
         for promise in system.liveness:
-            for loop in loops:
+            for loop in _loops(system, path, states):
                 candidate = replace(path, broken=promise.name, loop=loop)
                 if fair_cycles.breach(system, promise, candidate) is None:
                     return candidate
     except StepRaisedError:  # a step that raises breaks a promise of safety before
         pass
     return path
+
+
+def _loops(system: System, path: Path, states: Sequence[GlobalState]) -> Iterator[int]:
+    """Yield the numbers of steps after which the last state was reached; the last first.
+
+    Those are left out that repeat only states and moves of a later one: they break no promise that it doesn't break.
+    """
+    identities = [behaviour.identity(system, state) for state in states]
+    yield len(path.steps)
+    repeated, count = set[Key](), 0
+    for number in range(len(path.steps) - 1, -1, -1):
+        move = path.steps[number].move
+        repeated.add((identities[number], move.kind, move.node, key(move.event)))
+        if identities[number] == identities[-1] and len(repeated) > count:
+            count = len(repeated)
+            yield number
