@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from drawn import steps_of
+from nightly import NIGHTLY
 from quorate.bft import (
     Certificate,
     Decide,
@@ -39,6 +40,7 @@ from traced_members import CLUSTER, SECRETS, TracedMembers, judged
 
 DIGEST = bytes(range(32))
 OTHER = bytes(32)
+SEEDS = 200 if NIGHTLY else 8
 
 
 def look(check: FollowedCheck, times: int = 1) -> None:
@@ -70,7 +72,7 @@ def certificate(phase: Phase, digest: bytes, signers: tuple[NodeId, ...]) -> Cer
     return Certificate(phase, 1, 1, digest, tuple((each, vote(each, 1, phase, digest).signature) for each in signers))
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_what_members_do_is_explained(tmp_path: Path, seed: int) -> None:
     """With crashes that lose writes, lines that break off, and messages in any order."""
     cluster = TracedMembers(tmp_path, seed)
