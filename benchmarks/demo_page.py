@@ -1,6 +1,6 @@
 """The page of `quorate demo --web`: how soon one can kill the leader on it, and how much memory a long run takes.
 
-    .venv/bin/python benchmarks/demo_page.py [--minutes 5] [--picture docs/demo.png]
+    .venv/bin/python benchmarks/demo_page.py [--minutes 5] [--protocol bft] [--picture docs/demo.png]
 
 It runs the demo and a browser without a window (Chromium), and writes 20 values a second beside the demo's own clients.
 `--picture` writes what one sees after ten seconds, and ends.
@@ -91,10 +91,11 @@ def main() -> None:
     """Run the demo and a browser."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=int, default=5)
+    parser.add_argument("--protocol", choices=["raft", "bft"], default="raft")
     parser.add_argument("--picture", type=Path)
     options = parser.parse_args()
     begin = time.monotonic()
-    command = [str(QUORATE), "demo", "--web", "--no-open", "--port", str(PORT)]
+    command = [str(QUORATE), "demo", "--protocol", options.protocol, "--web", "--no-open", "--port", str(PORT)]
     with (
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as demo,  # noqa: S603
         sync_playwright() as playwright,

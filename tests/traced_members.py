@@ -99,6 +99,12 @@ class TracedMember:
         self.tracer = self._new_tracer()
         self._boot()
 
+    def trace_anew(self) -> None:
+        """Start again with what is durable and with a new trace, of which nothing else is written."""
+        self.tracer = self._new_tracer()
+        self._boot()
+        self.tracer.close()
+
 
 class TracedMembers:
     """The members in `honest`, with traces in `folder`, and a network that loses, delays, repeats and reorders.

@@ -118,15 +118,10 @@ class TraceCheck:
         """Judge the traces up to the first broken rule, or until `stop` returns a reason; `report` the progress."""
         start = time.perf_counter()
         self.members = [self._member(file) for file in trace_files(self.folder, FORMAT)]
-        size = sum(file.size for file in self.files)
 
         def pause() -> bool:
             self.seconds = time.perf_counter() - start
-            report(
-                TraceProgress(
-                    sum(file.bytes_read for file in self.files), size, sum(m.lines for m in self.members), self.seconds
-                )
-            )
+            report(self._progress())
             self.stopped = stop()
             return self.stopped is not None
 
@@ -135,6 +130,10 @@ class TraceCheck:
         except RuleViolationError as error:
             self.finding = error.finding
         self.seconds = time.perf_counter() - start
+
+    def _progress(self) -> TraceProgress:
+        read, size = sum(file.bytes_read for file in self.files), sum(file.size for file in self.files)
+        return TraceProgress(read, size, sum(member.lines for member in self.members), self.seconds)
 
     def _member(self, file: MemberTrace) -> TracedMember:
         return TracedMember(file, Replay(self._keys))
@@ -153,6 +152,8 @@ class TraceCheck:
                     progress = True
                     if self.counts.steps % STEPS_BETWEEN_REPORTS == 0 and pause():
                         return
+                    if self.observer is not None:  # then steps of about the same time follow each other
+                        break
         for member in self.members:
             if (signed := self.awaited(member)) is not None:
                 self.refused = member.replay.ready[0]
@@ -189,7 +190,7 @@ class TraceCheck:
             sequence = self._explain(step)
             if self.observer is not None:
                 self.observer(step, sequence)
-            self._compare(step, node)
+        self._compare(step, node)
         for message in step.sent:
             self.statements.sign(node, message, step.place)
             if step.left:
@@ -217,11 +218,11 @@ class TraceCheck:
         return sequence
 
     def _compare(self, step: MemberStep, node: NodeId) -> None:
-        """Compare what a step decides with what others decided."""
-        assert step.before is not None, "a step has a state before it"
-        for index in range(step.before.index, step.after.index):
-            decision = step.after.decisions.at(index)
-            assert decision is not None, "the latest decisions are remembered"
+        """Compare what a step decides, or what a trace begins with, with what others decided."""
+        first = self.statements.forgotten + 1 if step.before is None else step.before.index
+        for index in range(first, step.after.index):
+            if (decision := step.after.decisions.at(index)) is None:
+                continue  # it was decided long before the trace begins
             digest, other = self.decided.setdefault(index, (decision.digest, node))
             if digest != decision.digest:
                 what = f"index {index}: node {node} decides {short(decision.digest)}, node {other} {short(digest)}"
