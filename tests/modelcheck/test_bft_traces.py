@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from drawn import steps_of
-from nightly import NIGHTLY
+from nightly import EXAMPLES, NIGHTLY
 from quorate.bft import (
     Certificate,
     Decide,
@@ -32,9 +33,11 @@ from quorate.bft import (
 from quorate_check.bft.traces.check import TraceCheck
 from quorate_check.bft.traces.findings import RuleViolationError, TraceRule
 from quorate_check.bft.traces.follow import FollowedCheck
+from quorate_check.bft.traces.picture import LastSteps
 from quorate_check.bft.traces.report import conclusion_of, report_of
 from quorate_check.bft.traces.statements import Statements
 from quorate_check.cli import main
+from quorate_check.core.system import UnusableSystemError
 from quorate_check.traces.reading import Place
 from traced_members import CLUSTER, SECRETS, TracedMembers, judged
 
@@ -229,6 +232,61 @@ def test_what_the_core_does_not_do_is_found(tmp_path: Path, change: Callable[[li
     finding = judged(tmp_path).finding
     assert finding is not None
     assert (finding.rule, finding.place.file) == (TraceRule.REPLAYED, "n2.ndjson")
+
+
+def places_in(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - any JSON
+    """The places of all values within a value."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield (*place, key)
+        yield from places_in(inner, (*place, key))
+
+
+def change_anything(rng: Random, lines: list[str]) -> None:
+    """Put another value somewhere into a line, or leave out, repeat or exchange lines."""
+    number, other = rng.choice([0, 1, rng.randrange(len(lines)), len(lines) - 1]), rng.randrange(len(lines))
+    match rng.randrange(10):
+        case 0:
+            del lines[number]
+        case 1:
+            lines.insert(number, lines[other])
+        case 2:
+            lines[number], lines[other] = lines[other], lines[number]
+        case _:
+            value = json.loads(lines[number])
+            *outer, last = rng.choice(list(places_in(value)))
+            inner = value
+            for key in outer:
+                inner = inner[key]
+            inner[last] = rng.choice([0, 1, -1, 2**70, None, "", "x", "AAAA", [], {}, True, 1.5, [[1, 2]], "A" * 44])
+            lines[number] = json.dumps(value)
+
+
+def test_traces_with_anything_in_them_are_judged_or_refused(tmp_path: Path) -> None:
+    """Without a traceback, also of what is drawn and reported of them."""
+    cluster = TracedMembers(tmp_path, 5, part_bytes=8000, parts=3)
+    cluster.run(400, crashes=False)
+    cluster.settle()
+    cluster.close()
+    rng, files = Random(EXAMPLES), sorted(tmp_path.iterdir())
+    ends: Counter[str] = Counter()
+    for _ in range(EXAMPLES or 40):
+        path = rng.choice(files)
+        text = path.read_text()
+        lines = text.splitlines()
+        change_anything(rng, lines)
+        path.write_text("".join(f"{line}\n" for line in lines))
+        last_steps = LastSteps()
+        try:
+            check = TraceCheck(tmp_path, last_steps.add)
+            check.run(lambda: None, lambda _: None)
+            report_of(check).as_dict()
+            if check.finding is not None:
+                last_steps.story(check, check.finding)
+            ends["holds" if check.finding is None else "violated"] += 1
+        except UnusableSystemError:
+            ends["refused"] += 1
+        path.write_text(text)
+    assert len(ends) == 3
 
 
 def older_disk(member_durable: Durable, line: dict[str, Any]) -> None:

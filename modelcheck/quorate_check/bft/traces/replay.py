@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from msgspec import DecodeError, ValidationError, json
+from msgspec import DecodeError, ValidationError, convert, json
 
 from quorate import bft
 from quorate.bft import Config, Durable, Event, Message, NodeId, Output, Persist, Receive, State
@@ -234,9 +235,8 @@ class Replay:
 def _signatures(line: StepLine) -> Iterator[bytes]:
     """Yield the signatures of the messages that a step sends."""
     for _, fields in line.send:
-        text: Any = fields.get("signature")
-        if isinstance(text, str):
-            yield json.decode(json.encode(text), type=bytes)
+        with suppress(ValidationError):
+            yield convert(fields.get("signature"), bytes)
 
 
 def _message(name: str, fields: Any, place: Place) -> Message:  # noqa: ANN401 - undecoded
