@@ -123,11 +123,16 @@ class TracedMembers:
     ) -> None:
         self.rng = Random(seed)
         self.network: list[Message] = []
+        self.sent: list[Message] = []
         self.submitted: list[bytes] = []
         self.members = {
-            member: TracedMember(member, folder / f"n{member}.ndjson", self.network.extend, part_bytes, parts)
+            member: TracedMember(member, folder / f"n{member}.ndjson", self._send, part_bytes, parts)
             for member in honest
         }
+
+    def _send(self, messages: tuple[Message, ...]) -> None:
+        self.network += messages
+        self.sent += messages
 
     def close(self) -> None:
         """Write what is left of the traces."""

@@ -98,4 +98,4 @@ def test_a_server_that_uses_its_vote_before_its_write_is_found(tmp_path: Path, m
     finding = judged(tmp_path).finding
     assert finding is not None
     assert finding.rule is TraceRule.SENT
-    assert "its own message arrives before" in finding.what
+    assert "what it signed itself arrives before" in finding.what

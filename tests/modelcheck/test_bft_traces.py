@@ -25,6 +25,7 @@ from quorate.bft import (
     Receive,
     Statement,
     Submit,
+    Timeout,
     ViewTimeout,
     Vote,
     canonical,
@@ -339,6 +340,32 @@ def test_what_leaves_before_its_write_is_found(tmp_path: Path) -> None:
     finding = judged(tmp_path).finding
     assert finding is not None
     assert (finding.rule, finding.place.file) == (TraceRule.SENT, "n1.ndjson")
+
+
+def test_what_a_member_says_again_may_be_replayed_to_it(tmp_path: Path) -> None:
+    """Also while the repetition waits for the disk: the first time has left long ago."""
+    cluster = TracedMembers(tmp_path, 1)
+    leader = cluster.members[2]
+    for member in cluster.members.values():
+        member.handle(Submit(DIGEST))
+        member.handle(ViewTimeout())
+        member.write(len(member.queue))
+    for message in [m for m in cluster.network if isinstance(m, Timeout) and m.dest == 2]:
+        cluster.give(message)
+    cluster.settle()
+    late = next(m for m in cluster.sent if isinstance(m, Timeout) and (m.source, m.dest, m.index) == (2, 2, 1))
+    assert leader.state.index > late.index
+    for _ in range(2):
+        cluster.give(late)  # it shows itself a decision
+        leader.write(len(leader.queue))
+    leader.handle(ViewTimeout())  # a write, behind which all else waits
+    cluster.give(late)
+    shown = [m for m in cluster.network if isinstance(m, Decide) and (m.source, m.dest) == (2, 2)]
+    for message in [*shown, *(m for m in cluster.sent if isinstance(m, Propose) and m.source == 2)]:
+        cluster.give(message)
+    cluster.close()
+    assert shown
+    assert judged(tmp_path).finding is None
 
 
 def test_a_step_that_the_specification_does_not_allow_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

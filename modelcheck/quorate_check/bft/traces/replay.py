@@ -10,7 +10,7 @@ happened: nothing of them has left their member.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,7 +18,21 @@ from typing import Any
 from msgspec import DecodeError, ValidationError, convert, json
 
 from quorate import bft
-from quorate.bft import Config, Durable, Event, Message, NodeId, Output, Persist, Receive, State
+from quorate.bft import (
+    Config,
+    Durable,
+    Event,
+    Message,
+    NodeId,
+    Output,
+    Persist,
+    Propose,
+    Receive,
+    State,
+    Statement,
+    Timeout,
+    Vote,
+)
 from quorate.bft_server.trace_lines import BootLine, CheckpointLine, StepLine, digest, outline
 from quorate.runtime.keys import PublicKeys, RememberingVerifier
 from quorate.runtime.trace_file import DurableLine, PartLine
@@ -106,6 +120,7 @@ class Replay:
     began_late: bool = False
     _unwritten: deque[_Unwritten] = field(default_factory=deque)
     _boot: int = 0
+    _left: set[Statement] = field(default_factory=set)  # its own statements of the current index
     _signer: RecordedSigner = field(init=False)
     _state: State = field(init=False)
     _disk: Durable = field(init=False)
@@ -138,7 +153,26 @@ class Replay:
 
     def _confirm(self, unwritten: _Unwritten) -> None:
         self._disk = unwritten.disk
-        self.ready.append(unwritten.step)
+        self._leave(unwritten.step)
+
+    def _leave(self, step: MemberStep) -> None:
+        """Have a step judged, all of which may have left the member."""
+        self.ready.append(step)
+        self._left = {statement for statement in self._left if statement.index == step.after.index}
+        self._left.update(self._own(step.sent))
+
+    def _own(self, messages: Iterable[Message]) -> Iterator[Statement]:
+        """Yield what the member itself has signed; it says some of it again."""
+        for message in messages:
+            if isinstance(message, Propose | Vote | Timeout) and message.source == self._state.id:
+                yield message.statement
+
+    def _is_hasty(self, message: Message) -> bool:
+        """Whether a message is the member's own and can't have left it yet."""
+        return any(
+            statement not in self._left and any(statement in self._own(each.step.sent) for each in self._unwritten)
+            for statement in self._own([message])
+        )
 
     def _config(self, line: BootLine, place: Place) -> Config:
         self._signer = RecordedSigner(line.node, self.keys.verifier(line, place))
@@ -194,20 +228,22 @@ class Replay:
             votes=line.votes,
         )
         self.began_late = True
+        if line.proposal is not None and line.disk.proposed_view == line.proposal.view:
+            self._left.add(line.proposal.statement)  # which the member may say again
         self.ready.append(MemberStep(place, self._boot, line.number, None, None, self._state))
         for number, after, sent in unwritten:
             state = bft.restart(config, line.disk.node, after)
             self._unwritten.append(_Unwritten(MemberStep(place, self._boot, number, None, None, state, sent), after))
 
     def _step(self, line: StepLine, event: Event, place: Place) -> None:
-        if isinstance(event, Receive) and any(event.message in each.step.sent for each in self._unwritten):
-            what = "its own message arrives before the step that sent it is durable"
+        if isinstance(event, Receive) and self._is_hasty(event.message):
+            what = "what it signed itself arrives before the step that signed it is durable"
             raise RuleViolationError(TraceRule.SENT, place, what)
         output = self._replayed(line, event, place)
         step = MemberStep(place, self._boot, line.number, self._state, event, output.state, output.send)
         self._state = output.state
         if output.persist is None and not self._unwritten:
-            self.ready.append(step)
+            self._leave(step)
         else:
             self._unwritten.append(_Unwritten(step, self._disk_after(output.persist)))
 
