@@ -88,6 +88,7 @@ def kernels(monkeypatch: pytest.MonkeyPatch) -> dict[worker.Shape, worker.Expand
 compiled_once = cache(kernel.expand_of)
 
 
+@by_night
 def test_a_kernel_for_one_shape_counts_what_the_reference_counts(
     kernels: dict[worker.Shape, worker.Expand], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from nightly import NIGHTLY
+from nightly import NIGHTLY, all_by_day_but
 from quorate.raft import (
     AppendEntries,
     AppendEntriesReply,
@@ -211,7 +211,7 @@ class Agreement:
 
 
 @pytest.mark.parametrize("bounds", [run.bounds for run in DEFAULT_RUNS] if NIGHTLY else SMALL)
-@pytest.mark.parametrize("held", [0, HELD])
+@pytest.mark.parametrize("held", all_by_day_but([0, HELD], 0))
 def test_windows_and_whole_steps_are_explained_alike(bounds: RaftBounds, held: int) -> None:
     """On every distinct step of the bounded core, right and mutated, with short logs and with long ones."""
     agreement = Agreement(every_mutation=False)

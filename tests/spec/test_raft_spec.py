@@ -8,6 +8,7 @@ from itertools import combinations
 import pytest
 
 from engine_agreement import explore
+from nightly import by_night
 from quorate_check.core import behaviour
 from quorate_check.core.verdict import Verdict
 from quorate_check.raft.spec import INVARIANTS, SpecBounds
@@ -297,6 +298,7 @@ def test_a_wrong_rule_breaks_the_invariant(
     assert found.path.broken == name
 
 
+@by_night
 def test_the_wrong_rules_are_tried_where_the_right_ones_hold() -> None:
     """The same bounds with the right rules break nothing."""
     for bounds in {bounds for _, _, bounds in (*BROKEN.values(), *BROKEN_BY_THE_DISK.values())}:
