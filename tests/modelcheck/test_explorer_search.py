@@ -299,6 +299,9 @@ def test_a_path_breaks_a_promise_of_liveness_if_any_of_its_loops_does(
     first, *others = place.chain
     path = Path(first.state, tuple(each.step for each in others if each.step is not None), "")
     loops = [replace(path, broken=promise.name, loop=loop) for loop in range(len(path.steps) + 1)]
-    expected = any(fair_cycles.breach(system, promise, each) is None for each in loops)
+    try:
+        expected = any(fair_cycles.breach(system, promise, each) is None for each in loops)
+    except behaviour.StepRaisedError:  # which breaks a promise of safety before
+        return
     event("broken" if expected else "kept")
     assert (endless(system, path).loop is not None) is expected

@@ -27,6 +27,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from quorate import bft as code
+from quorate.bft.signatures import is_signed
 from quorate_spec.bft import messages as spec
 from quorate_spec.bft.messages import NO_CERTIFICATE, Certified
 from quorate_spec.bft.state import Cluster, HonestMember, quorum
@@ -128,6 +129,5 @@ def _certificate(config: code.Config, c: code.Certificate, phase: code.Phase) ->
 
 
 def _check(config: code.Config, signer: int, statement: code.Statement, signature: bytes) -> None:
-    signed = code.canonical(config.cluster, signer, statement)
-    if signer not in config.members or not config.verifier.verify(signer, signed, signature):
+    if signer not in config.members or not is_signed(config.verifier, config.cluster, signer, statement, signature):
         raise _UnfoundedError(f"a signature that isn't member {signer}'s")

@@ -26,6 +26,7 @@ from quorate.bft import (
     NodeId,
     Output,
     Persist,
+    Prepared,
     Propose,
     Receive,
     State,
@@ -33,6 +34,7 @@ from quorate.bft import (
     Timeout,
     Vote,
 )
+from quorate.bft.validation import check_message
 from quorate.bft_server.trace_lines import BootLine, CheckpointLine, StepLine, digest, outline
 from quorate.runtime.keys import PublicKeys, RememberingVerifier
 from quorate.runtime.trace_file import DurableLine, PartLine
@@ -177,9 +179,12 @@ class Replay:
     def _config(self, line: BootLine, place: Place) -> Config:
         self._signer = RecordedSigner(line.node, self.keys.verifier(line, place))
         try:
-            return Config(line.cluster, line.members, self._signer, self._signer.verifier)
+            config = Config(line.cluster, line.members, self._signer, self._signer.verifier)
         except ValueError as error:
             raise UnusableSystemError(f"{place}: no line of a trace: {error}") from error
+        lock = None if line.lock is None else Prepared(line.node, line.node, line.lock)
+        _check(config, (line.accepted, lock), place)
+        return config
 
     def _start(self, line: BootLine, place: Place) -> None:
         config, durable, is_first = self._config(line, place), line.durable, self._boot == 0
@@ -212,6 +217,7 @@ class Replay:
 
     def _go_on_from(self, line: CheckpointLine, place: Place) -> None:
         config = self._config(line.disk, place)
+        _check(config, (*line.timeouts, *line.votes, line.proposal), place)
         self._boot, self._disk = 1, line.disk.durable
         disk = self._disk
         unwritten = []
@@ -258,7 +264,7 @@ class Replay:
             output = bft.step(self._state, event)
         except NotRecordedError:
             raise RuleViolationError(TraceRule.REPLAYED, place, "the core signs something else") from None
-        except (bft.RemoteError, bft.LocalError) as error:
+        except (bft.RemoteError, bft.LocalError, ValueError) as error:  # the last: nobody can sign such a number
             raise RuleViolationError(TraceRule.REPLAYED, place, f"the core refuses the event: {error}") from error
         if digest(output.state) != line.state:
             what = f"the core is in another state: {digest(output.state)}, not {line.state}"
@@ -266,6 +272,16 @@ class Replay:
         if json.encode([outline(message) for message in output.send]) != json.encode(line.send):
             raise RuleViolationError(TraceRule.REPLAYED, place, "the core sends something else")
         return output
+
+
+def _check(config: Config, messages: Iterable[Message | None], place: Place) -> None:
+    """Raise UnusableSystemError if a member would have refused one of these, and so can't remember it."""
+    for message in messages:
+        try:
+            if message is not None:
+                check_message(config, message)
+        except bft.RemoteError as error:
+            raise UnusableSystemError(f"{place}: no line of a trace: {error}") from error
 
 
 def _signatures(line: StepLine) -> Iterator[bytes]:
