@@ -91,7 +91,7 @@ class StepLine(Struct, frozen=True, tag_field="line", tag="step", forbid_unknown
 
 
 class UnwrittenStep(Struct, frozen=True, forbid_unknown_fields=True):
-    """Step `number` waits for the disk."""
+    """Step `number` waits for the disk, and `messages` leave when it is durable."""
 
     number: int
     persist: Persist | None

@@ -43,11 +43,7 @@ def check_traces(output: Output, folder: Path, *, follow: bool) -> Verdict:
 def _raft(output: Output, folder: Path) -> TraceReport:
     last_lines = LastLines()
     check = TraceCheck(folder, None if output.paths.html is None else last_lines.add)
-    with (
-        interruptible(output.progress) as stop,
-        Display(output.progress, "trace", "reading", str) as display,
-    ):
-        check.run(stop, display.report)
+    _run(output, check)
     report = raft_report.report_of(check)
     raft_report.print_traces(output.text, check, report)
     if check.finding is not None and output.paths.html is not None:
@@ -58,16 +54,20 @@ def _raft(output: Output, folder: Path) -> TraceReport:
 def _bft(output: Output, folder: Path) -> TraceReport:
     last_steps = LastSteps()
     check = bft.TraceCheck(folder, None if output.paths.html is None else last_steps.add)
-    with (
-        interruptible(output.progress) as stop,
-        Display(output.progress, "trace", "reading", str) as display,
-    ):
-        check.run(stop, display.report)
+    _run(output, check)
     report = bft_report.report_of(check)
     bft_report.print_traces(output.text, check, report)
     if check.finding is not None and output.paths.html is not None:
         draw(output, last_steps.story(check, check.finding))
     return report
+
+
+def _run(output: Output, check: TraceCheck | bft.TraceCheck) -> None:
+    with (
+        interruptible(output.progress) as stop,
+        Display(output.progress, "trace", "reading", str) as display,
+    ):
+        check.run(stop, display.report)
 
 
 def _suite(report: TraceReport) -> Suite:

@@ -15,11 +15,15 @@ from quorate_check.core import behaviour
 from quorate_check.core.path import Path
 from quorate_check.core.system import Outcome, System
 from quorate_check.core.verdict import CutOff, Exploration, Verdict
+from quorate_check.tell.described import Rule
 from quorate_check.tell.path_text import outcome_of
 from quorate_check.tell.report import Bounds, SomeBounds, bounds_text, plain_table, print_conclusion, verdict_text
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+NO_RULE = Rule("no action", "", "Nothing that the specification allows does what this step did.")
 
 
 class Explainer(Protocol):

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from quorate.raft import Entry, Log, Message, Role
+from quorate_check.conformance.report import NO_RULE
 from quorate_check.core.system import Deliver
-from quorate_check.raft.rules import NO_RULE, rule
+from quorate_check.raft.rules import rule
 from quorate_check.raft.subject import CheckerEvent, CoreNode
 from quorate_check.raft.words import describe_event, entry_text
 from quorate_check.tell.described import Box, Label, Rule

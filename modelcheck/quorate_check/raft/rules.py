@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from quorate.raft import ChangeMembers, ElectionTimeout, HeartbeatTimeout, Message, StepDown
+from quorate_check.conformance.report import NO_RULE
 from quorate_check.core.system import Deliver
 from quorate_check.raft.conformance.explain import explain
 from quorate_check.raft.conformance.mapping import map_message
@@ -33,7 +34,6 @@ from quorate_check.raft.subject import (
 from quorate_check.tell.described import Rule
 from quorate_spec.raft import actions
 
-NO_RULE = Rule("no action", "", "Nothing that the specification allows does what this step did.")
 SECTION = re.compile(r"(?:dissertation )?§[\d.]*\d")
 FOR_EVENT: dict[type, Callable[..., Any]] = {
     ElectionTimeout: actions.timeout,

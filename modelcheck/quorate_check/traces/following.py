@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Generic, TypeVar
@@ -19,6 +19,15 @@ POLL_S: Final = 0.1
 _FINISHED: Final = re.compile(r"\.\d+$")  # in the name of a part that is followed by another
 L = TypeVar("L")
 E = TypeVar("E")
+
+
+def poll(look: Callable[[], None], stop: Callable[[], str | None], report: Callable[[], None]) -> str:
+    """Look at the files, and report, again and again, until `stop` returns a reason; return the reason."""
+    while (reason := stop()) is None:
+        look()
+        report()
+        time.sleep(POLL_S)
+    return reason
 
 
 @dataclass

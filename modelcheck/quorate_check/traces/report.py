@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +14,7 @@ from quorate_check.conformance.nearest import Nearest
 from quorate_check.conformance.sequences import STUTTERS
 from quorate_check.core.verdict import Verdict, counted
 from quorate_check.tell.report import plain_table, verdict_text
+from quorate_check.traces.reading import Place
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,6 +71,13 @@ class TraceReport:
         }
 
 
+def verdict_of_run(finding: object | None, stopped: str | None) -> Verdict:
+    """Return VIOLATED if there is a finding, UNKNOWN if the check was stopped, else HOLDS."""
+    if finding is not None:
+        return Verdict.VIOLATED
+    return Verdict.HOLDS if stopped is None else Verdict.UNKNOWN
+
+
 def verdict_of_rule(verdict: Verdict, *, is_broken: bool) -> Verdict:
     """Return the verdict on one rule; a rule that isn't broken is UNKNOWN if the traces weren't read to the end."""
     if is_broken:
@@ -123,9 +131,18 @@ def print_judged(console: Console, report: TraceReport) -> None:
         console.print(Text(text), soft_wrap=True)
 
 
-def nearest_as_dict(near: Nearest) -> dict[str, Any]:
-    """Return what the specification has nearest to a step that it doesn't explain, as JSON values."""
-    return {"explained_by": list(near.actions), "next_action": near.action, "failing_condition": near.condition}
+def finding_as_dict(rule: str, place: Place, what: str, near: Nearest | None) -> dict[str, Any]:
+    """Return a broken rule as JSON values, with what the specification has nearest to a step that nothing explains."""
+    values: dict[str, Any] = {"rule": rule, "file": place.file, "line": place.line, "what": what}
+    if near is not None:
+        values |= {"explained_by": list(near.actions), "next_action": near.action, "failing_condition": near.condition}
+    return values
+
+
+def broken_off(lines: int) -> Iterator[str]:
+    """Yield the caveat about lines that broke off, if there are any."""
+    if lines:
+        yield f"{counted(lines, 'line')} broke off when a process was killed; no message of the steps in them had left."
 
 
 def counted_in_thousands(number: int, noun: str) -> str:

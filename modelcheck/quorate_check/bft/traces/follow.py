@@ -6,7 +6,6 @@ INDICES indices is remembered. What is signed for earlier ones counts as sent, a
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from quorate.bft_server.trace_lines import Line
 from quorate_check.bft.traces.check import TraceCheck, TracedMember, never_left
 from quorate_check.bft.traces.findings import RuleViolationError
 from quorate_check.bft.traces.format import FORMAT
-from quorate_check.traces.following import POLL_S, FollowedFile, new_files
+from quorate_check.traces.following import FollowedFile, new_files, poll
 
 INDICES: Final = 2_000
 
@@ -34,11 +33,7 @@ class FollowedCheck(TraceCheck):
         `report` is called after each look at the files. Raises UnusableSystemError at what no server writes there.
         """
         try:
-            while (reason := stop()) is None:
-                self._look()
-                report()
-                time.sleep(POLL_S)
-            self.stopped = reason
+            self.stopped = poll(self._look, stop, report)
         except RuleViolationError as error:
             self.finding = error.finding
 

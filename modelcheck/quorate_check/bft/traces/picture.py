@@ -13,14 +13,13 @@ from quorate_check.bft.traces.check import TraceCheck
 from quorate_check.bft.traces.findings import SENTENCES, TraceFinding, short
 from quorate_check.bft.traces.replay import MemberStep
 from quorate_check.bft.words import LABELS, PHASES
+from quorate_check.conformance.report import NO_RULE
 from quorate_check.conformance.sequences import Sequence
 from quorate_check.core.path import MoveKind
-from quorate_check.tell.described import Rule
 from quorate_check.tell.path_text import Breakage
 from quorate_check.tell.story import Arrow, Column, Fate, Scene, Story
 
 STEPS: Final = 60
-NO_RULE: Final = Rule("no action", "", "Nothing that the specification allows does what this step did.")
 UNKNOWN: Final = Column("", (), ())  # a member before its first step
 EVENTS: Final = {
     "ViewTimeout": "the view times out",

@@ -26,7 +26,7 @@ from quorate_check.raft.traces.format import FORMAT, ServerLine
 from quorate_check.raft.traces.lines import LineEffects, Replay
 from quorate_check.raft.traces.stalls import Stalls
 from quorate_check.raft.traces.unsent import text_of
-from quorate_check.traces.following import POLL_S, FollowedFile, new_files
+from quorate_check.traces.following import FollowedFile, new_files, poll
 
 PATIENCE_S: Final = 5.0
 ENTRIES: Final = 5_000
@@ -109,11 +109,7 @@ class FollowedCheck(TraceCheck):
         `report` is called after each look at the files. Raises UnusableSystemError at what no server writes there.
         """
         try:
-            while (reason := stop()) is None:
-                self._look()
-                report()
-                time.sleep(POLL_S)
-            self.stopped = reason
+            self.stopped = poll(self._look, stop, report)
         except RuleViolationError as error:
             self.finding = error.finding
 

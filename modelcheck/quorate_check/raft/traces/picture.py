@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from quorate.raft import Message, NodeId, Receive
+from quorate_check.conformance.report import NO_RULE
 from quorate_check.conformance.sequences import Sequence
 from quorate_check.core.path import MoveKind
 from quorate_check.raft.bounds import DESCRIBED
 from quorate_check.raft.pictures import brief, log_text, marks_of_core
-from quorate_check.raft.rules import NO_RULE, rule
+from quorate_check.raft.rules import rule
 from quorate_check.raft.subject import CoreNode, Record
 from quorate_check.raft.traces.check import TraceCheck
 from quorate_check.raft.traces.findings import SENTENCES, TraceFinding

@@ -17,11 +17,13 @@ from quorate_check.tell.report import print_conclusion
 from quorate_check.traces.report import (
     JudgedRule,
     TraceReport,
+    broken_off,
     counted_in_thousands,
     explanations,
-    nearest_as_dict,
+    finding_as_dict,
     print_judged,
     verdict_of_rule,
+    verdict_of_run,
 )
 
 if TYPE_CHECKING:
@@ -30,9 +32,7 @@ if TYPE_CHECKING:
 
 def verdict_of(check: TraceCheck) -> Verdict:
     """Return VIOLATED if a rule is broken, UNKNOWN if the check was stopped, else HOLDS."""
-    if check.finding is not None:
-        return Verdict.VIOLATED
-    return Verdict.HOLDS if check.stopped is None else Verdict.UNKNOWN
+    return verdict_of_run(check.finding, check.stopped)
 
 
 def verdict_on(check: TraceCheck, rule: TraceRule) -> Verdict:
@@ -65,8 +65,7 @@ def beginnings(check: TraceCheck) -> str:
 def caveats(check: TraceCheck) -> Iterator[str]:
     """Yield the limits of what was checked, a sentence each."""
     counts = check.counts
-    if cut := sum(member.file.cut_off for member in check.members):
-        yield f"{counted(cut, 'line')} broke off when a process was killed; no message of the steps in them had left."
+    yield from broken_off(sum(member.file.cut_off for member in check.members))
     if begins := beginnings(check):
         messages = counted_in_thousands(counts.taken_as_sent, "message")
         yield (
@@ -128,15 +127,8 @@ def report_of(check: TraceCheck) -> TraceReport:
 
 
 def _finding_as_dict(finding: TraceFinding) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "rule": finding.rule.value,
-        "file": finding.place.file,
-        "line": finding.place.line,
-        "what": finding.what,
-    }
-    if finding.step is not None:
-        values |= nearest_as_dict(nearest(finding.step))
-    return values
+    near = None if finding.step is None else nearest(finding.step)
+    return finding_as_dict(finding.rule.value, finding.place, finding.what, near)
 
 
 def print_traces(console: Console, check: TraceCheck, report: TraceReport) -> None:

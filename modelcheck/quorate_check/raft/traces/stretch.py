@@ -11,13 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from quorate.raft import Config, Durable, Event, Message, NodeId, Receive, restart
+from quorate_check.conformance.report import NO_RULE
 from quorate_check.conformance.sequences import Sequence
 from quorate_check.core.networks import as_set
 from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
 from quorate_check.core.system import System
 from quorate_check.raft import subject
 from quorate_check.raft.bounds import MOST_SERVERS, RaftBounds
-from quorate_check.raft.rules import NO_RULE, rule
+from quorate_check.raft.rules import rule
 from quorate_check.raft.traces.lines import LineEffects
 from quorate_check.raft.traces.server import TracedServer
 from quorate_check.raft.traces.window import ServerStep
