@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing
 from pathlib import Path
 from random import Random
 
@@ -127,8 +127,9 @@ async def bft_cluster(folder: Path, names: Iterable[str]) -> AsyncIterator[BftCl
             cluster.add(name)
         yield cluster
     finally:
-        for node in cluster.nodes.values():
-            node.kill()
+        with ExitStack() as stack:
+            for node in cluster.nodes.values():
+                stack.callback(node.kill)
 
 
 class Liar:

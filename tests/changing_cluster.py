@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -163,9 +163,10 @@ class ChangingCluster(RealCluster):
 
     async def close(self) -> None:
         """End everything at once."""
-        for node in self.former:
-            node.kill()
-        await super().close()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(super().close)
+            for node in self.former:
+                stack.callback(node.kill)
 
 
 @asynccontextmanager

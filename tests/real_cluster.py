@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from random import SystemRandom
 from typing import Self, TypeVar
@@ -122,11 +122,13 @@ class RealNode:
                 self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
 
     def kill(self) -> None:
-        """End it at once, as a crash does."""
+        """End it at once, as a crash does; if it has ended by itself, nobody had said that it would (see `ended`)."""
         if self._process is not None:
+            status = self._process.poll()
             self._process.kill()
             self._process.wait()
             self._process = None
+            assert status is None, self._how_it_ended(status)
 
     def pause(self) -> None:
         """Stop its clock."""
@@ -156,7 +158,11 @@ class RealNode:
     def end(self) -> None:
         """Have it end in order, if it runs."""
         if self._process is not None:
-            assert self.stop() == 0
+            status = self.stop()
+            assert status == 0, self._how_it_ended(status)
+
+    def _how_it_ended(self, status: int) -> str:
+        return f"node {self.number} ended with {status}; its log ends:\n{self.log.read_text()[-10_000:]}"
 
     async def replaced(self) -> tuple[int, str]:
         """`quorate replace` with the options of this node: its exit status, and what it says."""
@@ -263,10 +269,11 @@ class RealCluster:
 
     async def close(self) -> None:
         """End everything at once."""
-        for node in self.nodes.values():
-            node.kill()
-        for cable in self.cables.values():
-            await cable.close()
+        async with AsyncExitStack() as stack:
+            for cable in self.cables.values():
+                stack.push_async_callback(cable.close)
+            for node in self.nodes.values():
+                stack.callback(node.kill)
 
 
 AnyCluster = TypeVar("AnyCluster", bound=RealCluster)

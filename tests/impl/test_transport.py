@@ -369,6 +369,31 @@ def test_peers_come_and_go() -> None:
     run(test())
 
 
+@pytest.mark.parametrize("turns", range(12))
+def test_a_peer_that_goes_is_dialled_no_more(turns: int) -> None:
+    """At any moment: while it is dialled or greeted, while it is connected, and in the turn in which a pause ends."""
+
+    async def test() -> None:
+        errors: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+        with socket.create_server((LOCAL, 0)) as silent, logged() as log:
+            nobody = (LOCAL, 9)
+            addresses = {1: (LOCAL, 0), 2: (LOCAL, 0), 3: silent.getsockname(), 4: nobody}
+            async with Node(1, addresses) as one, Node(2, addresses):
+                if turns:
+                    await log.saw("peer cannot be reached", peer=4)
+                    await log.saw("connected to peer", peer=2)
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                one.transport._dial_all()
+                one.transport.set_peers({1: addresses[1]})
+                assert one.transport.connected == frozenset()
+                await asyncio.gather(*one.transport._closing)
+        assert errors == []
+
+    run(test())
+
+
 def test_a_peer_is_dialled_at_its_new_address() -> None:
     """The connection to the old one ends, and what is sent arrives at the new one."""
 

@@ -145,6 +145,7 @@ class Outbound(Generic[M]):
         self._link = Link(hello, codec.protocol, handshake)
         self._heard = asyncio.Event()
         self._refused: set[str] = set()
+        self._is_former = False
         self._dialling = watched(self._keep_connected())
 
     @property
@@ -181,6 +182,10 @@ class Outbound(Generic[M]):
         """End the connection, and dial again."""
         self._link.end(why)
 
+    def dial_no_more(self) -> None:
+        """Call `address` no more, from this moment: a pause may end in the same turn of the event loop."""
+        self._is_former = True
+
     async def close(self) -> None:
         """End the connection, and stop dialling."""
         await cancelled(self._dialling)
@@ -189,7 +194,7 @@ class Outbound(Generic[M]):
     async def _keep_connected(self) -> None:
         loop = asyncio.get_running_loop()
         pause, reported = SHORTEST_PAUSE_S, ""
-        while True:
+        while not self._is_former:
             begin = loop.time()
             self._heard.clear()
             why = await self._dial()

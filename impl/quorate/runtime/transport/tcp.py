@@ -122,8 +122,10 @@ class TcpTransport(Generic[M]):
             return
         for peer in self._peers.keys() - addresses.keys():
             self._drop(peer, "it is no peer of this node any more")
+            former = self._peers.pop(peer)
+            former.dial_no_more()
             self._closing = [closing for closing in self._closing if not closing.done()]
-            self._closing.append(asyncio.ensure_future(self._peers.pop(peer).close()))
+            self._closing.append(asyncio.ensure_future(former.close()))
         for peer in sorted(addresses.keys() - {self._node_id}):
             if peer not in self._peers:
                 self._peers[peer] = self._outbound(peer)
