@@ -14,12 +14,13 @@ from quorate.cli.access import Access, Credentials, read_password, with_fields
 from quorate.cli.errors import DONE, NEGATIVE, NO_ANSWER, CommandFailedError
 from quorate.cli.output import print_table
 from quorate.cli.parameters import DEFAULT_TIMEOUT_S, ServerOption, TimeoutOption
-from quorate.client.client import connect_tcp
+from quorate.client.client import ATTEMPT_TIMEOUT_S, TcpConnection, connect_tcp
 from quorate.client.retries import CommandError, Reply
 from quorate.runtime.addresses import show_address
 from quorate.runtime.network_errors import describe
 
 PAUSE_S: Final = 0.2
+_IN_DOUBT: Final = "`quorate members list` shows whether it has happened"
 
 app = typer.Typer(
     name="members",
@@ -147,35 +148,42 @@ def _show(operator: Operator, *, as_json: bool) -> int:
 
 
 async def request(access: Access, operator: str | None, timeout_s: float, *words: str) -> Reply:
-    """Return the reply to a request about the members; raises CommandFailedError if there is none, or a refusal."""
+    """Return the reply to a request about the members; raises CommandFailedError if there is none, or a refusal.
+
+    A node that isn't there, or takes no connection in time, is left for the next. A change whose reply was lost is in
+    doubt, as in quorate.client.retries: the next node may refuse it because it has happened.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
-    why = {}
+    why, in_doubt = {}, False
     while True:
         for at in access.addresses:
+            is_asked = False
             try:
+                async with asyncio.timeout_at(min(deadline, loop.time() + ATTEMPT_TIMEOUT_S)):
+                    connection = await connect_tcp(at, access.password, access.tls)
+                is_asked = True
                 async with asyncio.timeout_at(deadline):
-                    return await _once(access, at, operator, words)
+                    return await _ask(connection, operator, words)
             except TimeoutError:
                 why[at] = "no answer"
             except OSError as error:
                 why[at] = describe(error)
             except CommandError as error:
-                if error.code == "UNKNOWN":
-                    raise CommandFailedError(
-                        f"{error}; `quorate members list` shows whether it has happened", NO_ANSWER
-                    ) from error
+                if error.code == "UNKNOWN" or (in_doubt and error.code != "CLUSTERDOWN"):
+                    raise CommandFailedError(f"{error}; {_IN_DOUBT}", NO_ANSWER) from error
                 if error.code != "CLUSTERDOWN":
                     raise CommandFailedError(str(error).removeprefix("ERR "), NEGATIVE) from error
-                why[at] = str(error)
+                why[at], is_asked = str(error), False
+            in_doubt |= is_asked and words != ("LIST",)
             if loop.time() + PAUSE_S >= deadline:
                 reasons = "; ".join(f"{show_address(each)}: {reason}" for each, reason in why.items())
-                raise CommandFailedError(f"no answer within {timeout_s:g} s: {reasons}", NO_ANSWER)
+                doubt = f"; {_IN_DOUBT}" if in_doubt else ""
+                raise CommandFailedError(f"no answer within {timeout_s:g} s: {reasons}{doubt}", NO_ANSWER)
         await asyncio.sleep(PAUSE_S)
 
 
-async def _once(access: Access, at: tuple[str, int], operator: str | None, words: tuple[str, ...]) -> Reply:
-    connection = await connect_tcp(at, access.password, access.tls)
+async def _ask(connection: TcpConnection, operator: str | None, words: tuple[str, ...]) -> Reply:
     try:
         if operator is not None:
             await connection.request(b"AUTH", b"operator", operator.encode())
