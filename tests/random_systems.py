@@ -13,7 +13,7 @@ from quorate_check.core import behaviour
 from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
 from quorate_check.core.system import Defer, Deliver, Network, NetworkKind, Outcome, Spontaneous, Symmetry, System
 
-often = examples(60)
+often = examples(40)
 STATES = 300  # that the reference searches of each system
 
 KINDS = ("k0", "k1")

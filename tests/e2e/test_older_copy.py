@@ -24,7 +24,7 @@ def test_an_older_copy_of_a_nodes_own_folder_is_refused_and_loses_nothing(tmp_pa
     """It acknowledged a write with the leader alone; with the third node, which never saw it, it is no majority."""
 
     async def test() -> None:
-        async with real_cluster(tmp_path) as cluster:
+        async with real_cluster(tmp_path, ["--request-timeout-ms", "1000"]) as cluster:
             leader = await cluster.leader()
             older, away = (number for number in cluster.nodes if number != leader)
             folder, copy = tmp_path / f"node{older}", tmp_path / "copy"

@@ -30,9 +30,8 @@ STATES = "abcdepqxy"  # of all graphs
 
 
 @pytest.fixture
-def tools(monkeypatch: pytest.MonkeyPatch) -> tlc.Tools:
-    """TLC, or else the test is skipped and says why. Java compiles quickly, for no run is long."""
-    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1", prepend=" ")
+def tools() -> tlc.Tools:
+    """TLC, or else the test is skipped and says why."""
     try:
         return tlc.find()
     except NotRunError as missing:

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from nightly import by_night
+
 pytest.importorskip("z3", reason="proofs need z3: pip install 'quorate[proofs]'")
 
 from quorate_check.core.verdict import Verdict
@@ -94,7 +96,19 @@ def test_an_action_that_changes_too_little_is_refused() -> None:
 DEMANDING = ("stall", LEARNER, JOINT)
 
 
-@pytest.mark.parametrize("tie", [t for t in ties() if any(each in t.name for each in DEMANDING)], ids=lambda t: t.name)
+# The specification's disks take longest, and every step of the code's is one of the specification's: by night.
+LONG = ("specification, disks",)
+
+
+@pytest.mark.parametrize(
+    "tie",
+    [
+        pytest.param(t, marks=by_night if t.name.startswith(LONG) else ())
+        for t in ties()
+        if any(each in t.name for each in DEMANDING)
+    ],
+    ids=lambda t: t.name,
+)
 def test_every_state_and_step_with_disks_that_stall_or_changes_is_one_of_the_model(tie: Tie) -> None:
     """Explored whole; it holds only if it met what is special: an entry lost in a crash, a joint phase that ended."""
     outcome = tie.run(LIMIT_S)
