@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from operator import ne
 
 import pytest
 from hypothesis import event, given
@@ -15,6 +17,7 @@ from quorate_check import Eventually, Fairness, LeadsTo, Strength
 from quorate_check.api.witnesses import search_for_witness
 from quorate_check.cli.explore import WALKED, system_named
 from quorate_check.core import behaviour, fair_cycles, reference
+from quorate_check.core.invariants import Invariant, Over
 from quorate_check.core.liveness import Liveness
 from quorate_check.core.path import Path
 from quorate_check.core.system import Network, NetworkKind, System, UnusableSystemError
@@ -24,7 +27,7 @@ from quorate_check.raft.timely import TimelyBounds
 from quorate_check.tell.explorer.endless import endless
 from quorate_check.tell.explorer.places import Place, Places
 from quorate_check.tell.explorer.promises import promises as promises_at
-from quorate_check.tell.explorer.search import Report, Search, resumed
+from quorate_check.tell.explorer.search import Report, Search, resumed, with_promise
 from quorate_check.tell.saved import SavedPath, parse, replay
 from random_liveness import demands, promises
 from random_systems import STATES, often, systems
@@ -48,7 +51,11 @@ def walked(system: System, choices: Sequence[int]) -> Place:
 
 def run(places: Places, place: Place, witness: str | None = None, depth: int | None = None) -> Report:
     """Return the result of a search."""
-    search = Search(places, place, lambda s: s if witness is None else search_for_witness(s, witness), depth)
+    return result(Search(places, place, lambda s: s if witness is None else search_for_witness(s, witness), depth))
+
+
+def result(search: Search) -> Report:
+    """Return the report of a search that has ended."""
     report = search.wait(PROGRAM_S)
     assert not report.is_running
     return report
@@ -196,6 +203,26 @@ def test_a_search_that_breaks_no_promise_of_liveness_says_under_which_fairness()
     assert line(start) == HOLDS
     limited = run(Places(start.system), start, depth=1)
     assert limited.line.startswith("holds to depth 1, promises of liveness not judged; ")
+
+
+def test_a_search_for_one_promise_leaves_the_others() -> None:
+    """It goes through states that break others, of safety and of liveness, and says which its end breaks, too."""
+    never = tuple(Invariant(f"Never {letter}", "", str, partial(ne, (letter,)), Over.EACH) for letter in "bcd")
+    some_day = tuple(replace(eventually(letter), name=f"Some day {letter}") for letter in "xbc")
+    graph = Graph("graph", DETOUR, {"go": Strength.WEAK}, some_day[0], holds=False).system()
+    places = Places(replace(graph, invariants=never, liveness=some_day))
+
+    def found(name: str, start: Place = places.start) -> str:
+        search = Search(places, start, lambda system: with_promise(system, name), None)
+        return result(search).line.partition(" (")[0]
+
+    assert found("Never b") == "Never b: 1 step from here"
+    assert found("Never d") == "Never d: 2 steps from here"
+    assert found("Some day x") == "Some day x: 0 steps from here to a loop of 3 steps"
+    assert found("Some day c") == "Some day c: 1 step from here to a loop of 2 steps, in a state that breaks Never b"
+    assert found("Some day b").startswith("holds, exhaustive within bounds")
+    with pytest.raises(UnusableSystemError, match="Some day b is kept on this path, whatever follows"):
+        found("Some day b", places.end_of([0]))
 
 
 def test_what_happens_before_a_state_counts_for_its_promises() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path as Folder
 from threading import Lock
 
@@ -18,7 +18,7 @@ from quorate_check.core.path import Path
 from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.tell.explorer.neighbourhood import MOST_RADIUS, neighbourhood, views
 from quorate_check.tell.explorer.places import Place, Places
-from quorate_check.tell.explorer.search import Search
+from quorate_check.tell.explorer.search import Search, with_promise
 from quorate_check.tell.explorer.view import view
 from quorate_check.tell.page_text import DIAGRAM
 from quorate_check.tell.path_text import name_of, outcome_of
@@ -67,6 +67,7 @@ class Explorer:
     def __init__(self, subject: Subject) -> None:
         self.subject, self.link = subject, ""
         self.system, self.places = subject.system, Places(subject.system)
+        self._promises = (*promises_of(self.system), *(promise.name for promise in self.system.liveness))
         self._search: Search | None = None
         self._searches = 0  # that were begun; each page asks about its own
         self._lock = Lock()  # threads serve requests
@@ -102,8 +103,11 @@ class Explorer:
                 "title": system.name,
                 "bounds": self.subject.claim or bounds_text(self.subject.bounds),
                 "nodes": [name_of(system, node) for node in range(len(system.initial))],
-                "promises": len(promises_of(system)) + len(system.liveness),
-                "targets": [PROMISES, *(w.name for w in system.witnesses if w.impossible is None)],
+                "promises": len(self._promises),
+                "targets": {
+                    "promises": [PROMISES, *self._promises],
+                    "witnesses": [w.name for w in system.witnesses if w.impossible is None],
+                },
                 "views": list(views(system)),
                 "radius": MOST_RADIUS,
                 "link": self.link,
@@ -154,12 +158,16 @@ class Explorer:
             place = self._place(request)
             self.close()
 
-            def aim(system: System) -> System:
-                return system if target == PROMISES else self.subject.never(system, target)
-
-            self._search = Search(self.places, place, aim, int(depth) if depth else None)
+            self._search = Search(self.places, place, partial(self._aim, target), int(depth) if depth else None)
             self._searches += 1
             return JSONResponse({"number": self._searches})
+
+    def _aim(self, target: str, system: System) -> System:
+        """Return the system, resumed at a place, in which a search for `target` looks for a broken promise."""
+        if target == PROMISES:
+            return system
+        is_promise = target in self._promises
+        return with_promise(system, target) if is_promise else self.subject.never(system, target)
 
     def stop(self, request: Request) -> Response:
         """End the search that the page began."""

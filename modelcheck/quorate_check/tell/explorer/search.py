@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from quorate_check import engine
+from quorate_check.core.behaviour import DEADLOCK
 from quorate_check.core.path import Move, MoveKind, Step
 from quorate_check.core.system import Network, NetworkKind, System, UnusableSystemError
 from quorate_check.core.unusable import text_of
 from quorate_check.core.verdict import Exploration, counted
 from quorate_check.engine.limits import GIB, Limits, Progress
-from quorate_check.tell.explorer.endless import remaining
+from quorate_check.tell.explorer.endless import awaited, endless, remaining
 from quorate_check.tell.explorer.places import Place, Places
 from quorate_check.tell.progress import search_line
 
@@ -54,6 +55,19 @@ def resumed(place: Place) -> System:
         liveness=tuple(remaining(system.liveness, [each.state for each in place.chain])),
         done=None if system.network.kind is NetworkKind.ANY else system.done,
     )
+
+
+def with_promise(system: System, name: str) -> System:
+    """Return a system that is `resumed` at a place, with no promise but one; raises UnusableSystemError if it is kept.
+
+    Only `Eventually` is ever kept for good, when its condition was true on the path.
+    """
+    invariants = tuple(promise for promise in system.invariants if promise.name == name)
+    liveness = tuple(promise for promise in system.liveness if promise.name in {name, awaited(name)})
+    done = system.done if name == DEADLOCK else None
+    if not invariants and not liveness and done is None:
+        raise UnusableSystemError(f"{name} is kept on this path, whatever follows: its condition was true on it")
+    return replace(system, invariants=invariants, liveness=liveness, done=done)
 
 
 def as_steps(system: System, steps: tuple[Step, ...]) -> list[Step]:
@@ -133,16 +147,19 @@ class Search:
             return Report(f"{exploration.conclusion} ({figures})", is_running=False)
         steps = as_steps(self.places.system, exploration.path.steps)
         end = self.places.follow(self.place, steps)
+        name = exploration.path.broken
+        also = f", in a state that breaks {end.broken}" if end.broken not in {"", name} else ""
         if exploration.path.loop is not None:
-            return self._conclude_endless(end, figures)
-        name, count = exploration.path.broken, counted(len(steps), "step")
-        return Report(f"{name}: {count} from here ({figures})", is_running=False, place=end)
+            return self._conclude_endless(end, name, f"{also} ({figures})")
+        return Report(f"{name}: {counted(len(steps), 'step')} from here{also} ({figures})", is_running=False, place=end)
 
-    def _conclude_endless(self, end: Place, figures: str) -> Report:
-        """Return what the search found if a path goes on for ever from `end`, as that place has it."""
-        path = end.path
-        assert path.loop is not None, "a promise of liveness is broken by a path that goes on for ever"
+    def _conclude_endless(self, end: Place, name: str, rest: str) -> Report:
+        """Return what the search found if a path breaks a promise by going on for ever from `end`."""
+        system = self.places.system
+        promise = next(each for each in system.liveness if name in {each.name, awaited(each.name)})
+        path = endless(replace(system, liveness=(promise,)), replace(end.path, broken="", detail="", loop=None))
+        assert path.loop is not None, "the search found a loop, or a state in which nothing more has to happen"
         lead, repeated = path.loop - len(self.place.chain) + 1, len(path.steps) - path.loop
         ending = f"to a loop of {counted(repeated, 'step')}" if repeated else "and nothing more has to happen"
-        line = f"{path.broken}: {counted(lead, 'step')} from here {ending} ({figures})"
+        line = f"{path.broken}: {counted(lead, 'step')} from here {ending}{rest}"
         return Report(line, is_running=False, place=end, loop=end.chain[path.loop] if repeated else None)

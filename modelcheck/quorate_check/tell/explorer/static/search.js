@@ -29,7 +29,9 @@ async function follow(number, found) {
 
 // `found` gets the link of a place that a search found, that of the beginning of a loop that ends there, and what it is.
 export function offerSearch(subject, link, found) {
-  byId("target").replaceChildren(...subject.targets.map((name) => element("option", {}, name)));
+  const options = (names) => names.map((name) => element("option", {}, name));
+  const groups = Object.entries(subject.targets).filter(([, names]) => names.length);
+  byId("target").replaceChildren(...groups.map(([label, names]) => element("optgroup", { label }, ...options(names))));
   byId("search").addEventListener("submit", async (event) => {
     event.preventDefault();
     const number = ++turn;
