@@ -137,7 +137,7 @@ def test_a_search_from_here_finds_the_bug_of_figure_8(tmp_path: Path) -> None:
         page.goto(address)
         walk(page, UP_TO_C)
         expect(page.locator(".node .box.settled")).to_have_count(1)
-        page.get_by_label("for", exact=True).select_option("LeaderCompleteness")
+        page.locator("#target").select_option("LeaderCompleteness")
         page.locator("#depth").fill("5")
         page.get_by_role("button", name="Search").click()
         page.locator("#found").click(timeout=300_000)
