@@ -189,15 +189,14 @@ def test_want_of_file_descriptors_keeps_nobody_out_for_ever(monkeypatch: pytest.
     """When there are some again, the next connection is accepted."""
 
     async def test() -> None:
-        loop = asyncio.get_running_loop()
-        accept, failures = loop.sock_accept, [errno.EMFILE, errno.ECONNABORTED]
+        accept, failures = socket.socket.accept, [errno.EMFILE, errno.ECONNABORTED]
 
-        async def failing(listening: socket.socket) -> tuple[socket.socket, object]:
+        def failing(listening: socket.socket) -> tuple[socket.socket, object]:
             if failures:
                 raise OSError(failures.pop(), "")
-            return await accept(listening)
+            return accept(listening)
 
-        monkeypatch.setattr(loop, "sock_accept", failing)
+        monkeypatch.setattr(socket.socket, "accept", failing)
         monkeypatch.setattr(inbound, "_PAUSE_AFTER_ERROR_S", 0.0)
         with logged() as log:
             async with nodes(1, 2) as (one, two):

@@ -135,7 +135,9 @@ class Listener(Generic[M]):
         self._strangers: dict[Inbound[M], asyncio.Task[None]] = {}
         self._replaced: dict[NodeId, float] = {}
         self._posed_as: dict[NodeId, float] = {}
-        self._accepting = watched(self._accept())
+        self._loop = asyncio.get_running_loop()
+        self._pause: asyncio.TimerHandle | None = None
+        self._listen()
 
     @property
     def address(self) -> tuple[str, int]:
@@ -184,36 +186,48 @@ class Listener(Generic[M]):
 
     async def close(self) -> None:
         """Stop listening and drop all connections."""
-        await cancelled(self._accepting)
+        if self._socket.fileno() < 0:
+            return  # it is closed already
+        self._loop.remove_reader(self._socket)
+        if self._pause is not None:
+            self._pause.cancel()
         self._socket.close()
         for task in tuple(self._strangers.values()):
             await cancelled(task)
         for member in tuple(self._members.values()):
             member.end("this node is closing")
 
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                accepted, address = await loop.sock_accept(self._socket)
-            except OSError as error:
-                # Usually file descriptors are missing, and others may release some.
-                log.warning("connection not accepted", extra={"reason": describe(error)})
-                await asyncio.sleep(_PAUSE_AFTER_ERROR_S)
-                continue
-            if len(self._strangers) >= MAX_STRANGERS:
-                # The oldest has had the most time; a peer sends its hello at once.
-                await cancelled(next(iter(self._strangers.values())))
-            stranger = Inbound(self, address)
-            self._strangers[stranger] = watched(self._meet(stranger, accepted))
-            # sock_accept doesn't yield while connections wait: let the new task and others run.
-            await asyncio.sleep(0)
+    def _listen(self) -> None:
+        self._loop.add_reader(self._socket, self._accept)
+
+    def _accept(self) -> None:
+        """Accept one connection; the event loop calls this again, after the tasks that are due, while others wait.
+
+        There is no task to cancel: one that is cancelled in the turn in which a connection arrives would lose it.
+        """
+        try:
+            accepted, address = self._socket.accept()
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            # Usually file descriptors are missing, and others may release some.
+            log.warning("connection not accepted", extra={"reason": describe(error)})
+            self._loop.remove_reader(self._socket)
+            self._pause = self._loop.call_later(_PAUSE_AFTER_ERROR_S, self._listen)
+            return
+        accepted.setblocking(False)  # noqa: FBT003  # the standard library's own form
+        if len(self._strangers) >= MAX_STRANGERS:
+            # The oldest has had the most time; a peer sends its hello at once.
+            self._strangers.pop(next(iter(self._strangers))).cancel()
+        stranger = Inbound(self, address)
+        self._strangers[stranger] = meeting = watched(self._meet(stranger, accepted))
+        meeting.add_done_callback(lambda _: self._met(stranger, accepted))
 
     async def _meet(self, stranger: Inbound[M], accepted: socket.socket) -> None:
         """Wait for the TLS handshake and the hello of a connection, or end it."""
         try:
             async with asyncio.timeout(HELLO_S):
-                await asyncio.get_running_loop().connect_accepted_socket(lambda: stranger, accepted, ssl=self.door.tls)
+                await self._loop.connect_accepted_socket(lambda: stranger, accepted, ssl=self.door.tls)
                 await stranger.settled.wait()
         except TimeoutError:
             stranger.end(f"it said no hello within {HELLO_S:g} s")
@@ -221,5 +235,8 @@ class Listener(Generic[M]):
             stranger.end(describe(error))
         except asyncio.CancelledError:
             stranger.end("it said no hello before many others came, or this node closed")
-        finally:
-            del self._strangers[stranger]
+
+    def _met(self, stranger: Inbound[M], accepted: socket.socket) -> None:
+        self._strangers.pop(stranger, None)
+        if not stranger.settled.is_set():
+            accepted.close()  # the task was cancelled before its first turn
