@@ -221,7 +221,7 @@ class Listener(Generic[M]):
             self._strangers.pop(next(iter(self._strangers))).cancel()
         stranger = Inbound(self, address)
         self._strangers[stranger] = meeting = watched(self._meet(stranger, accepted))
-        meeting.add_done_callback(lambda _: self._met(stranger, accepted))
+        meeting.add_done_callback(lambda _: self._forget(stranger, accepted))
 
     async def _meet(self, stranger: Inbound[M], accepted: socket.socket) -> None:
         """Wait for the TLS handshake and the hello of a connection, or end it."""
@@ -236,7 +236,7 @@ class Listener(Generic[M]):
         except asyncio.CancelledError:
             stranger.end("it said no hello before many others came, or this node closed")
 
-    def _met(self, stranger: Inbound[M], accepted: socket.socket) -> None:
+    def _forget(self, stranger: Inbound[M], accepted: socket.socket) -> None:
         self._strangers.pop(stranger, None)
         if not stranger.settled.is_set():
             accepted.close()  # the task was cancelled before its first turn
