@@ -16,8 +16,11 @@ unexport PYTHONDONTWRITEBYTECODE
 model-check: $(STAMP)
 	$(BIN)/model-check
 
+# As many tests at a time as there are cores, unless told otherwise: make test WORKERS=3.
+WORKERS ?= auto
+
 test: $(STAMP)
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n $(WORKERS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ import pytest
 
 from patience import PROGRAM_S
 
-CONFTEST = Path(__file__).with_name("conftest.py")
+FILES = [Path(__file__).with_name(name) for name in ("conftest.py", "nightly.py")]
 ONE = """
 import pytest
 
@@ -44,7 +44,8 @@ pytest.skip("z3 is an extra", allow_module_level=True)
 )
 def test_a_skip_for_want_of_what_is_there_fails_the_run(tmp_path: Path, text: str, required: str, status: int) -> None:
     """However it skips itself; 5 is pytest's word for a run without tests, 2 for one that couldn't collect them."""
-    (tmp_path / "conftest.py").write_text(CONFTEST.read_text(encoding="utf-8"), encoding="utf-8")
+    for file in FILES:
+        (tmp_path / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "test_it.py").write_text(text, encoding="utf-8")
     environment = {**os.environ, "QUORATE_REQUIRED": required}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]

@@ -8,7 +8,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from patience import PATIENCE_S
-from real_cluster import RealCluster, real_cluster
+from real_cluster import STEADY, RealCluster, real_cluster
 
 LARGEST = 16 << 20
 
@@ -34,7 +34,7 @@ def test_transactions_large_values_and_time_go_through_every_node(tmp_path: Path
     """Also when the leader is killed: then what is left of a key's time is less, and what is gone stays gone."""
 
     async def main() -> None:
-        async with real_cluster(tmp_path) as cluster:
+        async with real_cluster(tmp_path, [*STEADY, "--request-timeout-ms", "30000"]) as cluster:
             leader = await cluster.leader()
             follower, other = sorted(set(cluster.nodes) - {leader})
             first, second = client_of(cluster, follower), client_of(cluster, other)

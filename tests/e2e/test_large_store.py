@@ -6,7 +6,7 @@ from pathlib import Path
 import redis.asyncio
 
 from patience import PATIENCE_S, PROGRAM_S
-from real_cluster import RealCluster, real_cluster
+from real_cluster import STEADY, RealCluster, real_cluster
 
 VALUE = b"v" * (16 << 20)  # as large as a value may be
 VALUES = 5
@@ -33,7 +33,7 @@ def test_a_store_above_64_mib_reaches_a_late_node_under_one_leader(tmp_path: Pat
     """
 
     async def main() -> None:
-        async with real_cluster(tmp_path, ["--snapshot-bytes", str(70 << 20)]) as cluster:
+        async with real_cluster(tmp_path, [*STEADY, "--snapshot-bytes", str(70 << 20)]) as cluster:
             leader = await cluster.leader()
             away = leader % 3 + 1
             cluster.nodes[away].kill()

@@ -147,6 +147,7 @@ sys.exit(status)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak of one process")
+@by_night
 def test_a_check_stays_within_its_memory(tmp_path: Path) -> None:
     """The whole process does, at its peak, within 20 %, and says that it was that limit."""
     file = tmp_path / "hard.ndjson"

@@ -49,7 +49,6 @@ SMALL = (
     RaftBounds(servers=2, in_flight=3, max_log=2, proposals=1, snapshots=1, no_op=True),
     RaftBounds(servers=2, in_flight=3, max_log=1, proposals=1, step_downs=1, pre_vote=True),
     RaftBounds(servers=2, in_flight=3, max_log=1, proposals=1, reads=3),
-    replace(SERVED, servers=2),
     replace(SERVED, servers=2, max_term=1, snapshots=1),
     RaftBounds(members="12+3", changes="123,12", in_flight=2, max_log=2, proposals=0, snapshots=1, no_op=True),
 )
