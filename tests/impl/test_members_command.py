@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from patience import PATIENCE_S
 from quorate.cli.access import Access
 from quorate.cli.errors import NEGATIVE, NO_ANSWER, CommandFailedError
 from quorate.cli.members import request
@@ -13,7 +14,7 @@ from quorate.client import client
 from transport_nodes import LOCAL
 
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-TIMEOUT_S = 1.0
+SHORT_S = 1.0  # for what ends when the time is up
 
 
 async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
@@ -33,7 +34,7 @@ def answers(*replies: bytes) -> Behaviour:
     return behaviour
 
 
-async def asked(behaviours: list[Behaviour], *words: str) -> object:
+async def asked(behaviours: list[Behaviour], *words: str, timeout_s: float = PATIENCE_S) -> object:
     """The reply to a request to such nodes, asked in this order."""
     handlers = []
 
@@ -53,7 +54,7 @@ async def asked(behaviours: list[Behaviour], *words: str) -> object:
         ]
         addresses = [server.sockets[0].getsockname() for server in servers]
         try:
-            return await request(Access(addresses), None, TIMEOUT_S, *words)
+            return await request(Access(addresses), None, timeout_s, *words)
         finally:
             await asyncio.gather(*handlers)
 
@@ -63,7 +64,7 @@ def test_a_node_that_takes_no_connection_is_left_for_the_next(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Long before the time is up."""
-    monkeypatch.setattr("quorate.cli.members.ATTEMPT_TIMEOUT_S", TIMEOUT_S / 20)
+    monkeypatch.setattr("quorate.cli.members.ATTEMPT_TIMEOUT_S", SHORT_S / 4)
     assert client.ATTEMPT_TIMEOUT_S < 10, "less than quorate members has by default"
     assert asyncio.run(asked([silent, answers(b"$2\r\n{}\r\n")], *words)) == b"{}"
 
@@ -73,25 +74,26 @@ LATER = b"-CLUSTERDOWN no leader is known\r\n"
 
 
 @pytest.mark.parametrize(
-    ("behaviours", "words", "status", "in_doubt"),
+    ("behaviours", "words", "timeout_s", "status", "in_doubt"),
     [
-        ([answers(REFUSED)], ("PROMOTE", "4"), NEGATIVE, False),
-        ([answers(LATER), answers(REFUSED)], ("PROMOTE", "4"), NEGATIVE, False),
-        ([silent], ("PROMOTE", "4"), NO_ANSWER, False),
-        ([answers(), answers(REFUSED)], ("PROMOTE", "4"), NO_ANSWER, True),
-        ([answers(), answers(LATER)], ("PROMOTE", "4"), NO_ANSWER, True),
-        ([answers(b"-UNKNOWN it may have happened\r\n")], ("PROMOTE", "4"), NO_ANSWER, True),
-        ([answers(), answers(REFUSED)], ("LIST",), NEGATIVE, False),
+        ([answers(REFUSED)], ("PROMOTE", "4"), PATIENCE_S, NEGATIVE, False),
+        ([answers(LATER), answers(REFUSED)], ("PROMOTE", "4"), PATIENCE_S, NEGATIVE, False),
+        ([silent], ("PROMOTE", "4"), SHORT_S, NO_ANSWER, False),
+        ([answers(), answers(REFUSED)], ("PROMOTE", "4"), PATIENCE_S, NO_ANSWER, True),
+        ([answers(), answers(LATER)], ("PROMOTE", "4"), SHORT_S, NO_ANSWER, True),
+        ([answers(b"-UNKNOWN it may have happened\r\n")], ("PROMOTE", "4"), PATIENCE_S, NO_ANSWER, True),
+        ([answers(), answers(REFUSED)], ("LIST",), PATIENCE_S, NEGATIVE, False),
     ],
 )
 def test_a_change_is_in_doubt_once_a_reply_was_lost(
     behaviours: list[Behaviour],
     words: tuple[str, ...],
+    timeout_s: float,
     status: int,
     in_doubt: bool,  # noqa: FBT001
 ) -> None:
     """A refusal after that may be of what has just happened, so it is no refusal; who only asks is in no doubt."""
     with pytest.raises(CommandFailedError) as failed:
-        asyncio.run(asked(behaviours, *words))
+        asyncio.run(asked(behaviours, *words, timeout_s=timeout_s))
     assert failed.value.status == status
     assert ("shows whether it has happened" in str(failed.value)) is in_doubt
