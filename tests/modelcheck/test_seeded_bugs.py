@@ -9,7 +9,7 @@ import pytest
 
 import mutants_support
 from mutants_support import GIB, MUTANTS, PatchError, corpus, mutated, run
-from nightly import NIGHTLY
+from nightly import NIGHTLY, by_night
 from quorate_check.engine import Limits, explore
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.properties import INVARIANTS
@@ -75,6 +75,7 @@ def test_each_invariant_alone_catches_a_bug(invariant: str, tmp_path: Path) -> N
     assert (found["broken"], found["depth"], found["replayed"]) == (invariant, entry["depth"], invariant)
 
 
+@by_night
 @pytest.mark.parametrize(("bounds", "depth"), searches_of_the_core())
 def test_the_correct_core_holds_where_the_bugs_are_found(bounds: dict[str, Any], depth: int | None) -> None:
     """What was found was the bug's and not the core's: exhaustively, or as deep as the bug lies."""
