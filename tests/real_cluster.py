@@ -4,6 +4,7 @@ Every server reaches every other through a small proxy of its own, so that each 
 """
 
 import asyncio
+import os
 import signal
 import socket
 import subprocess
@@ -22,14 +23,25 @@ MODEL_CHECK = str(Path(sys.executable).parent / "model-check")
 STEADY = ("--heartbeat-ms", "200", "--election-timeout-ms", "1500")
 
 
+def own_ports() -> range:
+    """The ports of this worker of pytest-xdist, so that no other takes one that a node isn't at yet, or comes back to.
+
+    No outgoing connection is given one of them; those are above.
+    """
+    worker, count = os.environ.get("PYTEST_XDIST_WORKER", "gw0"), os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
+    each = 17_000 // int(count)
+    first = 15_000 + int(worker.removeprefix("gw")) * each
+    return range(first, first + each)
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listened on a moment ago, and that no outgoing connection will be given (those are above)."""
-    ports: list[int] = []
+    """Distinct ports of this worker that nobody listened on a moment ago."""
+    ports: set[int] = set()
     while len(ports) < count:
-        port = SystemRandom().randrange(15_000, 32_000)
+        port = SystemRandom().choice(own_ports())
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            ports.append(port)
-    return ports
+            ports.add(port)
+    return list(ports)
 
 
 def free_ports_in_a_row(count: int) -> int:
