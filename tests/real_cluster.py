@@ -19,8 +19,10 @@ from patience import PATIENCE_S
 
 QUORATE = str(Path(sys.executable).parent / "quorate")
 MODEL_CHECK = str(Path(sys.executable).parent / "model-check")
-# On a busy machine, too, a leader that lives leads on. By default another stands after 0.3 s.
+# On a busy machine, too, a leader that lives leads on: by default another server stands after 0.3 s.
 STEADY = ("--heartbeat-ms", "200", "--election-timeout-ms", "1500")
+# Who can't be answered hears it soon: by default after 5 s.
+IMPATIENT = (*STEADY, "--request-timeout-ms", "2500")
 
 
 def own_ports() -> range:

@@ -6,9 +6,7 @@ import subprocess
 from pathlib import Path
 
 from patience import PATIENCE_S, PROGRAM_S
-from real_cluster import MODEL_CHECK, QUORATE, STEADY, RealCluster, real_cluster
-
-OPTIONS = [*STEADY, "--request-timeout-ms", "2500"]  # so who can't be answered isn't waited for for long
+from real_cluster import IMPATIENT, MODEL_CHECK, QUORATE, RealCluster, real_cluster
 
 
 async def run(*words: str | Path) -> tuple[int, str]:
@@ -40,7 +38,7 @@ def test_a_backup_of_a_cluster_that_serves_is_restored_into_a_new_one(tmp_path: 
     async def test() -> None:
         old = tmp_path / "old"
         old.mkdir()
-        async with real_cluster(old, OPTIONS) as cluster:
+        async with real_cluster(old, IMPATIENT) as cluster:
             for number in range(50):
                 assert (await cluster.ask(1, "SET", f"key{number}", str(number))).startswith(b"+OK")
             large = "x" * 3_000_000
@@ -65,7 +63,7 @@ def test_a_backup_of_a_cluster_that_serves_is_restored_into_a_new_one(tmp_path: 
         assert (status, said.count("move it there, and keep no copy")) == (0, 3), said
         status, said = await run("restore", file, new)
         assert (status, "is there already" in said) == (2, True), said
-        cluster = RealCluster(new, OPTIONS)
+        cluster = RealCluster(new, IMPATIENT)
         try:
             await cluster.start()
             await cluster.all_serve()

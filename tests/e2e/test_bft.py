@@ -48,7 +48,7 @@ class Load:
             finally:
                 self._stopped = True
 
-    async def answered(self, times: int = 10) -> None:
+    async def answered(self, times: int = 20) -> None:
         """Wait until clients have been told so often that something was done."""
         for _ in range(times):
             self._progress.clear()
@@ -192,7 +192,7 @@ def test_a_member_that_lies_harms_nobody(say: Callable[[], Any], convicts: bool,
                 (nowhere,) = free_ports(1)  # it doesn't speak with clients
                 load = Load([*(cluster.address(name) for name in honest), ("127.0.0.1", nowhere)])
                 async with load.running():
-                    await load.answered()
+                    await load.answered(40)
                     if convicts:
                         assert_proved(cluster, await cluster.evidence(honest))
                     else:

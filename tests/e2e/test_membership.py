@@ -6,14 +6,14 @@ import subprocess
 from pathlib import Path
 
 from patience import PATIENCE_S
-from real_cluster import QUORATE, STEADY, RealCluster, real_cluster
+from real_cluster import IMPATIENT, QUORATE, RealCluster, real_cluster
 
 
 def test_a_wiped_disk_loses_nothing_and_is_replaced(tmp_path: Path) -> None:
     """The node is refused by the others, says so, and serves again when it has been replaced."""
 
     async def test() -> None:
-        async with real_cluster(tmp_path, [*STEADY, "--request-timeout-ms", "2500"]) as cluster:
+        async with real_cluster(tmp_path, IMPATIENT) as cluster:
             cluster.nodes[3].kill()
             assert (await cluster.ask(1, "SET", "paid", "100")).startswith(b"+OK")
             for number in (1, 2):

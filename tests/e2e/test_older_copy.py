@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from patience import PATIENCE_S
-from real_cluster import QUORATE, STEADY, RealCluster, real_cluster
+from real_cluster import IMPATIENT, QUORATE, RealCluster, real_cluster
 
 
 async def status_has(cluster: RealCluster, text: str) -> None:
@@ -25,7 +25,7 @@ def test_an_older_copy_of_a_nodes_own_folder_is_refused_and_loses_nothing(tmp_pa
     """It acknowledged a write with the leader alone; with the third node, which never saw it, it is no majority."""
 
     async def test() -> None:
-        async with real_cluster(tmp_path, [*STEADY, "--request-timeout-ms", "2500"]) as cluster:
+        async with real_cluster(tmp_path, IMPATIENT) as cluster:
             leader = await cluster.leader()
             older, away = (number for number in cluster.nodes if number != leader)
             folder, copy = tmp_path / f"node{older}", tmp_path / "copy"

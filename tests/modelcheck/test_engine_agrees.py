@@ -28,7 +28,8 @@ BOUNDS = {
     "four servers": RaftBounds(servers=4, max_term=1, in_flight=3),
     "unordered": replace(TWO, max_log=2),
     "unordered, three servers": RaftBounds(servers=3, max_term=1, in_flight=3, proposals=1, max_log=1),
-    "unordered, drops and duplicates": replace(TWO, max_term=1, drops=1, duplicates=1),
+    "unordered, drops and duplicates": replace(TWO, drops=1, duplicates=1),
+    "unordered, drops and duplicates in one term": replace(TWO, max_term=1, drops=1, duplicates=1),
     "unordered, restarts and snapshots": replace(TWO, max_log=2, restarts=1, snapshots=1),
     "unordered, leaders that step down": replace(TWO, step_downs=2),
     "unordered, reads": replace(TWO, reads=2),
@@ -55,7 +56,12 @@ def concrete(bounds: RaftBounds) -> System:
     return replace(bounds, symmetry=False).system()
 
 
-LONG = ("unordered, restarts and snapshots", "ordered, async, restarts", "lockstep, drops, duplicates and restarts")
+LONG = (
+    "unordered, drops and duplicates",
+    "unordered, restarts and snapshots",
+    "ordered, async, restarts",
+    "lockstep, drops, duplicates and restarts",
+)
 
 
 @pytest.mark.parametrize("name", all_by_day_but(BOUNDS, *LONG))

@@ -96,7 +96,7 @@ def test_an_action_that_changes_too_little_is_refused() -> None:
 DEMANDING = ("stall", LEARNER, JOINT)
 
 
-# These take longest; by day disks stall in one term, of three servers of the code: by night.
+# These take longest: by night. By day the disks of three servers of the code stall, in one term.
 LONG = ("specification, disks", "code, disks that stall")
 
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from quorate_check.mutants.pool import Answer
 
 ROWS = {bug.id: bug for bug in bugs(MUTANTS) if bug.store is not None}
-# One in the core's reads, one in the server, one in the map; by night `model-check mutants --store` judges all.
+# One in the server's reads, one in sessions, one in the core's disk; by night `model-check mutants --store` judges all.
 SMALL = ("H3", "R8", "C18")
 FIRST, SECOND = RequestId(0, 0), RequestId(0, 1)
 

@@ -158,24 +158,21 @@ async def request(access: Access, operator: str | None, timeout_s: float, *words
     why, in_doubt = {}, False
     while True:
         for at in access.addresses:
-            is_asked = False
+            connection = None
             try:
                 async with asyncio.timeout_at(min(deadline, loop.time() + ATTEMPT_TIMEOUT_S)):
                     connection = await connect_tcp(at, access.password, access.tls)
-                is_asked = True
                 async with asyncio.timeout_at(deadline):
                     return await _ask(connection, operator, words)
-            except TimeoutError:
-                why[at] = "no answer"
-            except OSError as error:
-                why[at] = describe(error)
             except CommandError as error:
                 if error.code == "UNKNOWN" or (in_doubt and error.code != "CLUSTERDOWN"):
                     raise CommandFailedError(f"{error}; {_IN_DOUBT}", NO_ANSWER) from error
                 if error.code != "CLUSTERDOWN":
                     raise CommandFailedError(str(error).removeprefix("ERR "), NEGATIVE) from error
-                why[at], is_asked = str(error), False
-            in_doubt |= is_asked and words != ("LIST",)
+                why[at] = str(error)
+            except OSError as error:
+                why[at] = "no answer" if isinstance(error, TimeoutError) else describe(error)
+                in_doubt |= connection is not None and words != ("LIST",)
             if loop.time() + PAUSE_S >= deadline:
                 reasons = "; ".join(f"{show_address(each)}: {reason}" for each, reason in why.items())
                 doubt = f"; {_IN_DOUBT}" if in_doubt else ""

@@ -166,8 +166,9 @@ class Explorer:
         """Return the system, resumed at a place, in which a search for `target` looks for a broken promise."""
         if target == PROMISES:
             return system
-        is_promise = target in self._promises
-        return with_promise(system, target) if is_promise else self.subject.never(system, target)
+        if target in self._promises:
+            return with_promise(system, target)
+        return self.subject.never(system, target)
 
     def stop(self, request: Request) -> Response:
         """End the search that the page began."""

@@ -33,12 +33,12 @@ def remaining(promises: Sequence[Liveness], states: Sequence[GlobalState]) -> It
     for promise in promises:
         is_awaited = awaited_since(promise, states) is not None
         if is_awaited and isinstance(promise, LeadsTo):
-            yield Eventually(awaited(promise.name), promise.sentence, promise.condition)
+            yield Eventually(awaited_name(promise.name), promise.sentence, promise.condition)
         if is_awaited or not isinstance(promise, Eventually):
             yield promise
 
 
-def awaited(name: str) -> str:
+def awaited_name(name: str) -> str:
     """Return the name of what is left of a promise whose cause was on the path before."""
     return f"{name}, which is awaited"
 

@@ -18,7 +18,7 @@ from quorate_check.core.system import Network, NetworkKind, System, UnusableSyst
 from quorate_check.core.unusable import text_of
 from quorate_check.core.verdict import Exploration, counted
 from quorate_check.engine.limits import GIB, Limits, Progress
-from quorate_check.tell.explorer.endless import awaited, endless, remaining
+from quorate_check.tell.explorer.endless import awaited_name, endless, remaining
 from quorate_check.tell.explorer.places import Place, Places
 from quorate_check.tell.progress import search_line
 
@@ -63,7 +63,7 @@ def with_promise(system: System, name: str) -> System:
     Only `Eventually` is ever kept for good, when its condition was true on the path.
     """
     invariants = tuple(promise for promise in system.invariants if promise.name == name)
-    liveness = tuple(promise for promise in system.liveness if promise.name in {name, awaited(name)})
+    liveness = tuple(promise for promise in system.liveness if promise.name in {name, awaited_name(name)})
     done = system.done if name == DEADLOCK else None
     if not invariants and not liveness and done is None:
         raise UnusableSystemError(f"{name} is kept on this path, whatever follows: its condition was true on it")
@@ -156,7 +156,7 @@ class Search:
     def _conclude_endless(self, end: Place, name: str, rest: str) -> Report:
         """Return what the search found if a path breaks a promise by going on for ever from `end`."""
         system = self.places.system
-        promise = next(each for each in system.liveness if name in {each.name, awaited(each.name)})
+        promise = next(each for each in system.liveness if name in {each.name, awaited_name(each.name)})
         path = endless(replace(system, liveness=(promise,)), replace(end.path, broken="", detail="", loop=None))
         assert path.loop is not None, "the search found a loop, or a state in which nothing more has to happen"
         lead, repeated = path.loop - len(self.place.chain) + 1, len(path.steps) - path.loop
